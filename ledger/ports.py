@@ -1,0 +1,333 @@
+"""What the services need from the world: a store (SQL) and a chain (Ethereum JSON-RPC).
+
+`ledger.store` and `ledger.chain` implement these; services import only this file and
+`ledger.domain`. Bytes are raw, times are aware UTC datetimes or milliseconds since 1970.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Protocol
+
+from ledger.domain.anchor import Anchor
+from ledger.domain.item_map import Tile
+from ledger.domain.merkle import Frontier
+
+# --------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class EventIdentity:
+    """What makes two captures the same event: an error declaration shares the eventID of the
+    event that it corrects, so the declaration's time belongs to the identity (EPCIS 2.0, 7.4.1.2)."""
+
+    event_id: str
+    declared_ms: int | None  # errorDeclaration.declarationTime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLink:
+    """One identifier of an event, and the part that it plays there."""
+
+    key: bytes  # item key K
+    uri: str  # canonical identifier URI
+    role: str  # "epc", "parent", "child", "input", "output", "class", ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One captured event, as it stands in the log at `log_index`."""
+
+    log_index: int
+    identity: EventIdentity
+    event_type: str
+    event_time_ms: int
+    recorded_at_ms: int
+    action: str | None
+    biz_step: str | None
+    disposition: str | None
+    read_point: str | None
+    biz_location: str | None
+    party_id: str
+    submitter_key_id: bytes
+    ids_count: int
+    ids_root: bytes
+    commitment: bytes
+    leaf_hash: bytes
+    event_hash: str  # CBV 2.0
+    event_hash_21: str  # CBV 2.1
+    body: bytes | None  # JCS of the stored event; None once erased
+    salt: bytes | None
+    capture_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureJob:
+    """One capture request and what became of it (EPCIS 2.0, 12.6)."""
+
+    capture_id: str
+    party_id: str
+    created_ms: int
+    finished_ms: int
+    success: bool
+    error_behaviour: Literal["rollback", "proceed"]
+    errors: str  # JSON list of {"pointer", "message"}
+    receipt: str  # signed note, "" when nothing was captured
+
+
+class Append(Protocol):
+    """One write transaction in which nobody else can extend the log; commits when left in peace."""
+
+    @property
+    def size(self) -> int:
+        """The index that the next leaf gets."""
+
+    @property
+    def recorded_at_ms(self) -> int:
+        """When the newest leaf was recorded; 0 for an empty log. Later leaves are not earlier."""
+
+    def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
+        """Those of `identities` that are already captured."""
+
+    def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
+        """Add events with consecutive indices from `size`, and their links."""
+
+    def add_job(self, job: CaptureJob) -> None:
+        """Record the capture job beside its events."""
+
+
+# --------------------------------------------------------------------------- anchors
+
+
+class AnchorState(Enum):
+    """How far an anchor is; each state is durable before the next step is taken."""
+
+    PREPARED = "prepared"  # size and roots are fixed, the checkpoint is signed
+    SIGNED = "signed"  # at least one raw tx is saved; it may or may not have been sent
+    MINED = "mined"  # a block holds it; the block may still be replaced
+    FINAL = "final"  # the block is final
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTx:
+    """A raw tx, saved before it is sent. Sending the same bytes again is harmless."""
+
+    tx_hash: bytes
+    raw: bytes
+    nonce: int
+    gas_price_wei: int  # the price (legacy) or the highest price (EIP-1559) per gas
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    number: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRecord:
+    """An anchor, its signed checkpoint and its way to the chain."""
+
+    anchor: Anchor
+    note: str  # signed checkpoint
+    state: AnchorState
+    txs: tuple[SignedTx, ...]  # candidates with one nonce, oldest first
+    tx_hash: bytes | None  # the one that was mined
+    block: Block | None
+    prepared_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TreeGrowth:
+    """What an anchor adds to the caches of log and item map; saved in the step that makes it final."""
+
+    log_nodes: Mapping[tuple[int, int], bytes]  # (level, index) -> hash, level in 8, 16, 24, ...
+    tiles: Mapping[str, Tile]  # nibble prefix -> tile, new or replaced
+    items: Mapping[bytes, Frontier]  # item key -> its mini-log
+
+
+# --------------------------------------------------------------------------- parties, prefixes
+
+
+Role = Literal["admin", "manufacturer", "logistics", "coldchain", "regulator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An organisation. `account` is its chain account (20 bytes), by which it owns prefixes."""
+
+    party_id: str
+    name: str
+    name_zh: str
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    key_id: bytes  # SHA-256 of the key's public part; stands in log leaves as the submitter
+    secret_hash: bytes  # SHA-256 of the whole key, which is never kept
+    party_id: str
+    role: Role
+    created_ms: int
+    revoked_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixEntry:
+    """A row of the SQL copy of `PrefixRegistry`."""
+
+    node: bytes  # 32 bytes
+    scheme: str  # "gs1", "handle", ...
+    text: str  # "0614141"
+    owner: bytes  # account
+    active: bool  # neither it nor any prefix above it is suspended or revoked
+    delegates: tuple[bytes, ...]  # accounts that may capture for it
+
+
+@dataclass(frozen=True, slots=True)
+class MasterData:
+    """What people call a product, place or party; `uri` is its canonical identifier."""
+
+    uri: str
+    kind: Literal["product", "place", "party"]
+    name: str
+    name_zh: str
+    details: Mapping[str, str]  # e.g. {"celsius_min": "2", "celsius_max": "8"}
+
+
+class Store(Protocol):
+    """The SQL index. Every method is one transaction unless it says otherwise."""
+
+    def append(self) -> AbstractContextManager[Append]: ...
+
+    # events
+    def log_size(self) -> int: ...
+    def event(self, log_index: int) -> StoredEvent: ...
+    def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        """The event and its error declarations, in log order; empty when unknown."""
+
+    def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
+        """Events of an item with index below `size`, in log order."""
+
+    def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
+        """(log_index, leaf_hash) of all events of an item with index below `size`, in log order."""
+
+    def event_links(self, log_index: int) -> list[ItemLink]: ...
+    def job(self, capture_id: str) -> CaptureJob | None: ...
+
+    # log and map caches
+    def read_hashes(self, level: int, start: int, count: int) -> list[bytes]:
+        """`count` neighbouring node hashes of `level` 0 (leaves), 8, 16, ..."""
+
+    def read_tiles(self, prefixes: Sequence[str]) -> Mapping[str, Tile]: ...
+    def item_frontiers(self, keys: Sequence[bytes]) -> Mapping[bytes, Frontier]: ...
+    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
+        """(item key, log_index, leaf_hash) of all links with start <= log_index < stop, in log order."""
+
+    def reset_caches(self) -> None:
+        """Forget log nodes, tiles and frontiers; the facts stay."""
+
+    # anchors
+    def hold_anchor_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only anchor worker on this database."""
+
+    def newest_anchor(self, state: AnchorState | None = None) -> AnchorRecord | None: ...
+    def anchor(self, number: int) -> AnchorRecord | None: ...
+    def anchors(self, *, start: int = 1, limit: int) -> list[AnchorRecord]: ...
+    def first_final_anchor_over(self, log_index: int) -> AnchorRecord | None:
+        """The oldest final anchor whose size is greater than `log_index`."""
+
+    def prepare_anchor(self, anchor: Anchor, note: str, prepared_ms: int) -> None: ...
+    def add_anchor_tx(self, number: int, tx: SignedTx) -> None:
+        """Save a raw tx; the anchor is SIGNED from then on."""
+
+    def mark_mined(self, number: int, tx_hash: bytes, block: Block) -> None: ...
+    def mark_unmined(self, number: int) -> None:
+        """Back to SIGNED: the block that held it was replaced."""
+
+    def finish_anchor(self, number: int, growth: TreeGrowth) -> None:
+        """FINAL, and the caches grown, in one transaction."""
+
+    def save_caches(self, growth: TreeGrowth) -> None:
+        """Save rebuilt caches."""
+
+    # parties, keys, prefixes, pinned facts
+    def put_party(self, party: Party) -> None: ...
+    def party(self, party_id: str) -> Party | None: ...
+    def parties(self) -> list[Party]: ...
+    def put_api_key(self, key: ApiKey) -> None: ...
+    def api_key(self, key_id: bytes) -> ApiKey | None: ...
+    def revoke_api_key(self, key_id: bytes, revoked_ms: int) -> None: ...
+    def replace_prefixes(self, entries: Sequence[PrefixEntry], block_number: int) -> None: ...
+    def prefixes(self) -> list[PrefixEntry]: ...
+    def pinned(self, name: str) -> str | None: ...
+    def pin(self, name: str, value: str) -> None:
+        """Write a fact once; Conflict when another value already stands there."""
+
+    def put_master_data(self, entries: Sequence[MasterData]) -> None: ...
+    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]: ...
+    def close(self) -> None: ...
+
+
+# --------------------------------------------------------------------------- chain
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The newest anchor of a log as the contract holds it; count 0 when there is none."""
+
+    count: int
+    size: int
+    log_root: bytes
+    anchor_hash: bytes
+    writer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A mined tx."""
+
+    block: Block
+    succeeded: bool
+
+
+class Chain(Protocol):
+    """One `TraceLog` contract on one chain, written to by one account.
+
+    Every method may raise ChainUnavailable: nothing is known then, ask again later.
+    """
+
+    @property
+    def chain_id(self) -> int: ...
+    @property
+    def contract(self) -> bytes: ...
+    @property
+    def account(self) -> bytes: ...
+    def head(self, log_id: bytes) -> ChainHead: ...
+    def anchor_hash(self, log_id: bytes, number: int) -> bytes | None: ...
+    def sign_anchor(
+        self, anchor: Anchor, proof: Sequence[bytes], replaces: SignedTx | None = None
+    ) -> SignedTx:
+        """A raw tx that anchors exactly `anchor`: with the account's next nonce, or with the nonce
+        of `replaces` and a price at least 12.5 % higher. Raises Invalid when the contract would refuse
+        it, with the contract's reason."""
+
+    def send(self, tx: SignedTx) -> None:
+        """Hand the raw bytes to the node; a node that already knows them is no error."""
+
+    def inclusion(self, tx_hash: bytes) -> Inclusion | None:
+        """Where the tx was mined; None while it is not."""
+
+    def is_final(self, block: Block) -> bool:
+        """Whether this very block can no longer be replaced, by the chain's finality mode."""
+
+    def has_block(self, block: Block) -> bool:
+        """Whether the chain holds this very block at this height now."""
+
+
+class Registry(Protocol):
+    """The `PrefixRegistry` contract."""
+
+    def entries(self) -> tuple[list[PrefixEntry], int]:
+        """All prefixes as of a final block, and that block's number."""
