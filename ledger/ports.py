@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol
 
+from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
 from ledger.domain.item_map import Tile
 from ledger.domain.merkle import Frontier
@@ -171,18 +172,6 @@ class ApiKey:
     role: Role
     created_ms: int
     revoked_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixEntry:
-    """A row of the SQL copy of `PrefixRegistry`."""
-
-    node: bytes  # 32 bytes
-    scheme: str  # "gs1", "handle", ...
-    text: str  # "0614141"
-    owner: bytes  # account
-    active: bool  # neither it nor any prefix above it is suspended or revoked
-    delegates: tuple[bytes, ...]  # accounts that may capture for it
 
 
 @dataclass(frozen=True, slots=True)

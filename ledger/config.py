@@ -1,0 +1,80 @@
+"""The settings, read once from SUYUAN_* environment variables. The README holds the same table."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ledger.domain.errors import Invalid
+
+
+def _setting(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every field is one variable: `data_dir` is SUYUAN_DATA_DIR."""
+
+    data_dir: Path = _setting(Path("var"), "folder that holds all state: database, chain, keys, trust.json")
+    database_url: str = _setting(
+        "", "SQL database, e.g. postgresql://user@host/name; empty: SQLite in the data folder"
+    )
+    rpc_url: str = _setting("", "Ethereum JSON-RPC node to anchor on; empty: the embedded Ganache chain")
+    chain_port: int = _setting(8545, "port of the embedded chain on 127.0.0.1")
+    fee_mode: str = _setting("", "zero, legacy or 1559; empty: what the chain supports")
+    finality: str = _setting("", "instant, tag, or a number of confirmations; empty: what the chain supports")
+    host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 lets phones on the network in")
+    port: int = _setting(8000, "port to listen on")
+    public_url: str = _setting("", "what printed labels open; empty: http://localhost:<port>")
+    origin: str = _setting("localhost/suyuan", "name of the log, <host>/<log name>; fixed at the first start")
+    anchor_interval_seconds: float = _setting(2.0, "pause between two anchors")
+    anchor_promise_seconds: int = _setting(600, "receipts promise that an event is anchored within this time")
+    capture_limit_events: int = _setting(10_000, "events in one capture request")
+    capture_limit_bytes: int = _setting(32 * 1024 * 1024, "bytes of one capture request")
+    rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
+
+    @staticmethod
+    def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings with the variables that are set. Raises Invalid naming a wrong one."""
+        known = {variable_of(f.name): f for f in fields(Settings)}
+        values: dict[str, Any] = {}
+        for variable, text in environ.items():
+            if not variable.startswith("SUYUAN_") or variable.startswith("SUYUAN_TEST_"):
+                continue
+            if variable not in known:
+                raise Invalid(f"{variable} is not a setting; there are {', '.join(sorted(known))}")
+            values[known[variable].name] = _read(variable, text, type(known[variable].default))
+        return Settings(**values)
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'suyuan.db'}"
+
+    @property
+    def label_url(self) -> str:
+        """Scheme and host of printed Digital Links."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def trust_path(self) -> Path:
+        return self.data_dir / "trust.json"
+
+    @property
+    def demo_keys_path(self) -> Path:
+        return self.data_dir / "demo-keys.json"
+
+
+def variable_of(name: str) -> str:
+    return "SUYUAN_" + name.upper()
+
+
+def _read(variable: str, text: str, kind: type) -> Any:
+    try:
+        value = kind(text)
+    except ValueError as error:
+        raise Invalid(f"{variable} is {text!r}, should be a {kind.__name__}") from error
+    if kind in (int, float) and value <= 0:
+        raise Invalid(f"{variable} is {text!r}, should be greater than 0")
+    return value

@@ -1,0 +1,98 @@
+"""What every request needs, gathered once: settings, store, signing key, the log's identity, a clock."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.config import Settings
+from ledger.domain.access import PrefixIndex
+from ledger.domain.checkpoint import LogSigner
+from ledger.domain.errors import NotFound
+from ledger.ports import Store
+from ledger.verify import Trust
+
+PREFIXES_FRESH_MS = 2_000
+"""How long a capture may rely on prefixes read from the SQL copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log this node writes: it is part of every anchor hash."""
+
+    chain_id: int
+    contract: bytes
+    log_id: bytes
+
+
+class Prefixes:
+    """The registered prefixes, read again from the store when they are older than two seconds."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._read_ms = -PREFIXES_FRESH_MS
+        self._index = PrefixIndex()
+
+    def index(self) -> PrefixIndex:
+        now = self._clock()
+        if now - self._read_ms >= PREFIXES_FRESH_MS:
+            self._index = PrefixIndex.of(self._store.prefixes())
+            self._read_ms = now
+        return self._index
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    settings: Settings
+    store: Store
+    signer: LogSigner
+    trust: Trust
+    prefixes: Prefixes
+    clock: Callable[[], int]  # milliseconds since 1970
+    random_bytes: Callable[[int], bytes]
+
+    @property
+    def log(self) -> LogIdentity:
+        return LogIdentity(self.trust.chain_id, self.trust.contract, self.trust.log_id)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def open_node(settings: Settings, store: Store) -> Node:
+    """The node whose first start has been done. Raises NotFound when it has not."""
+    if not settings.trust_path.exists():
+        raise NotFound(f"{settings.trust_path} is not there: start the node once with `suyuan serve`")
+    trust = Trust.parse(settings.trust_path.read_text())
+    signer = load_signer(settings.data_dir, trust.log_key.origin)
+    return Node(settings, store, signer, trust, Prefixes(store, now_ms), now_ms, secrets.token_bytes)
+
+
+def load_signer(data_dir: Path, origin: str) -> LogSigner:
+    """The log's signing key; made at the first call, kept in keys/log.key, readable by the owner only."""
+    secret = load_secret(data_dir / "keys" / "log.key", lambda: secrets.token_bytes(32))
+    return LogSigner(origin, Ed25519PrivateKey.from_private_bytes(secret))
+
+
+def load_secret(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The secret in `path` (hex), made and saved there when the file is missing."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(path, make().hex() + "\n")
+    return bytes.fromhex(path.read_text())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` so that a crash leaves the old file or the new one, readable by the owner only."""
+    unfinished = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
