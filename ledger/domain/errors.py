@@ -51,5 +51,9 @@ class ChainUnavailable(LedgerError):
     """The chain did not answer: try again later. Nothing is lost meanwhile."""
 
 
+class StoreUnavailable(LedgerError):
+    """The database did not answer, or others kept it busy: try again later. Capturing again is harmless."""
+
+
 class ForkDetected(LedgerError):
     """Chain and store tell two histories: stop writing and call the operator."""

@@ -1,0 +1,191 @@
+"""One database: connections, transactions, locks, and what the caller sees of SQL's errors.
+
+SQLite: write-ahead log with full sync; a write transaction takes the write lock when it
+begins, so it never fails half-way for want of it. PostgreSQL: READ COMMITTED, and what must
+not run twice at once locks a row. Every wait ends after `WAIT_SECONDS`.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ledger.domain.errors import Conflict, Invalid, StoreUnavailable
+
+WAIT_SECONDS = 30
+_POLL_SECONDS = 0.02
+_SQLITE_CACHE_KIB = 32 * 1024
+_ADVISORY_LOCKS = {"open": 0x7375_7975_616E_01, "anchor": 0x7375_7975_616E_02}
+"""PostgreSQL knows its advisory locks by number; ours begin with the bytes of "suyuan"."""
+
+
+@contextmanager
+def ledger_errors() -> Iterator[None]:
+    """The driver's errors as ours. A faulty statement is our mistake and passes through."""
+    try:
+        yield
+    except ProgrammingError:
+        raise
+    except IntegrityError as error:
+        raise Conflict(f"store: the rows do not fit those that are there: {error.orig}") from error
+    except DataError as error:
+        raise Invalid(f"store: the database cannot hold this value: {error.orig}") from error
+    except (DatabaseError, InterfaceError) as error:
+        raise StoreUnavailable(f"store: {error.orig}; check the database, then try again") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable(f"store: all connections are busy, try again: {error}") from error
+
+
+def connect(url: str) -> Engine:
+    """The engine for "sqlite:///path" or "postgresql://..."; Invalid for any other URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Invalid(f"database URL {url!r}: {error}") from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return _connect_sqlite(parsed.database)
+    if backend == "postgresql":
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgres)
+        return engine
+    raise Invalid(f"database URL {url!r}: use sqlite:///path/to/file or postgresql://user@host/name")
+
+
+def _connect_sqlite(path: str) -> Engine:
+    # With isolation_level None the driver begins no transactions behind our back. The last
+    # used connection is used again first, because its page cache is warm.
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
+        pool_use_lifo=True,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    begin = connection.get_execution_options().get("begin", "BEGIN")
+    if begin:
+        connection.exec_driver_sql(begin)
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'")
+    connection.commit()
+
+
+class Database:
+    """Transactions on one database.
+
+    Safe to use from several threads, and beside other processes on the same database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing_engine = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._write_queue = threading.Lock()
+
+    def keep_write_ahead_log(self) -> None:
+        """Let SQLite's readers and its writer not wait for each other. Call it while alone."""
+        if self._is_sqlite:
+            engine = self._engine.execution_options(begin=None)  # it cannot be done in a transaction
+            with ledger_errors(), engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that changes nothing."""
+        with ledger_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends, and undone when the block raises."""
+        with self._queued(), ledger_errors(), self._writing_engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        """Our own writers one after another: SQLite would let them poll, and some starve."""
+        if not self._is_sqlite:
+            yield
+            return
+        if not self._write_queue.acquire(timeout=WAIT_SECONDS):
+            raise StoreUnavailable(f"store: other writers were busy for {WAIT_SECONDS} s; try again")
+        try:
+            yield
+        finally:
+            self._write_queue.release()
+
+    def locked(self, name: str, *, wait_seconds: float = 0) -> AbstractContextManager[bool]:
+        """Whether we hold lock `name` of this database: until the block or the process ends."""
+        if self._is_sqlite:
+            return _file_locked(f"{self._engine.url.database}.{name}-lock", wait_seconds)
+        return self._advisory_locked(_ADVISORY_LOCKS[name], wait_seconds)
+
+    @contextmanager
+    def _advisory_locked(self, number: int, wait_seconds: float) -> Iterator[bool]:
+        # The lock lives as long as its connection, so that one leaves the pool.
+        with ledger_errors(), self._engine.connect() as connection:
+            connection.detach()
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            lock, unlock = select(func.pg_try_advisory_lock(number)), select(func.pg_advisory_unlock(number))
+            held = _poll(lambda: bool(connection.scalar(lock)), wait_seconds)
+            try:
+                yield held
+            finally:
+                if held:
+                    connection.execute(unlock)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def _file_locked(path: str, wait_seconds: float) -> Iterator[bool]:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"store: lock file {path}: {error.strerror}; check the folder") from error
+    try:
+        yield _poll(lambda: _flock(file), wait_seconds)
+    finally:
+        os.close(file)
+
+
+def _flock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _poll(acquire: Callable[[], bool], wait_seconds: float) -> bool:
+    stop = time.monotonic() + wait_seconds
+    while not (held := acquire()) and time.monotonic() < stop:
+        time.sleep(_POLL_SECONDS)
+    return held

@@ -1,0 +1,187 @@
+"""Events, their links to items, and capture jobs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from ledger.domain.errors import NotFound
+from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
+from ledger.store import tables
+from ledger.store.bulk import insert_rows, rows_where_in
+from ledger.store.database import Database
+
+_EVENT, _LINK = tables.event.c, tables.event_item.c
+_LINKS_WINDOW = 512  # events whose links are in memory at once
+
+
+class _Append:
+    """What `Store.append` hands out. It lives as long as its transaction."""
+
+    def __init__(self, connection: Connection, size: int, recorded_at_ms: int) -> None:
+        self._connection = connection
+        self.size = size
+        self.recorded_at_ms = recorded_at_ms
+
+    def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
+        wanted = set(identities)
+        event_ids = sorted({identity.event_id for identity in wanted})
+        rows = rows_where_in(self._connection, select(tables.event), _EVENT.event_id, event_ids)
+        found = {event.identity: event for event in map(_to_event, rows)}
+        return {identity: event for identity, event in found.items() if identity in wanted}
+
+    def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
+        for event, _ in events:
+            assert event.log_index == self.size, f"event {event.log_index} cannot be leaf {self.size}"
+            assert event.recorded_at_ms >= self.recorded_at_ms, (
+                f"event {event.log_index} is recorded at {event.recorded_at_ms} ms, "
+                f"the one before it at {self.recorded_at_ms} ms"
+            )
+            self.size, self.recorded_at_ms = event.log_index + 1, event.recorded_at_ms
+        links = [(link, event.log_index) for event, event_links in events for link in event_links]
+        insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
+        items = {link.key: link.uri for link, _ in links}
+        insert_rows(self._connection, tables.item, list(items.items()), "keep")
+        insert_rows(
+            self._connection, tables.event_item, [(link.key, index, link.role) for link, index in links]
+        )
+
+    def add_job(self, job: CaptureJob) -> None:
+        row = (
+            job.capture_id,
+            job.party_id,
+            job.created_ms,
+            job.finished_ms,
+            job.success,
+            job.error_behaviour,
+            job.errors,
+            job.receipt,
+        )
+        insert_rows(self._connection, tables.capture_job, [row])
+
+
+class Events(Database):
+    """The part of `Store` about events."""
+
+    @contextmanager
+    def append(self) -> Iterator[Append]:
+        with self.writing() as connection:
+            # On PostgreSQL this lock makes leaf order and commit order the same, so that no
+            # reader ever sees leaf n + 1 without leaf n. SQLite has one writer anyway.
+            head = select(tables.log_head.c.size, tables.log_head.c.recorded_at_ms).with_for_update()
+            append = _Append(connection, *connection.execute(head).one())
+            yield append
+            connection.execute(
+                update(tables.log_head).values(size=append.size, recorded_at_ms=append.recorded_at_ms)
+            )
+
+    def log_size(self) -> int:
+        with self.reading() as connection:
+            size: int = connection.execute(select(tables.log_head.c.size)).scalar_one()
+        return size
+
+    def event(self, log_index: int) -> StoredEvent:
+        with self.reading() as connection:
+            row = connection.execute(select(tables.event).where(_EVENT.log_index == log_index)).one_or_none()
+        if row is None:
+            raise NotFound(f"event {log_index}: the log ends before it")
+        return _to_event(row)
+
+    def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        query = select(tables.event).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
+        with self.reading() as connection:
+            return [_to_event(row) for row in connection.execute(query)]
+
+    def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
+        # An item can play several parts in one event, which is listed once.
+        indices = (
+            select(_LINK.log_index)
+            .where(_LINK.item_key == key, _LINK.log_index >= start, _LINK.log_index < size)
+            .distinct()
+            .order_by(_LINK.log_index)
+            .limit(limit)
+            .subquery()
+        )
+        query = (
+            select(tables.event)
+            .join(indices, indices.c.log_index == _EVENT.log_index)
+            .order_by(_EVENT.log_index)
+        )
+        with self.reading() as connection:
+            return [_to_event(row) for row in connection.execute(query)]
+
+    def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
+        query = (
+            select(_LINK.log_index, _EVENT.leaf_hash)
+            .join(tables.event, _EVENT.log_index == _LINK.log_index)
+            .where(_LINK.item_key == key, _LINK.log_index < size)
+            .distinct()
+            .order_by(_LINK.log_index)
+        )
+        with self.reading() as connection:
+            return [(row.log_index, row.leaf_hash) for row in connection.execute(query)]
+
+    def event_links(self, log_index: int) -> list[ItemLink]:
+        query = (
+            select(_LINK.item_key, tables.item.c.uri, _LINK.role)
+            .join(tables.item, tables.item.c.item_key == _LINK.item_key)
+            .where(_LINK.log_index == log_index)
+            .order_by(_LINK.item_key, _LINK.role)
+        )
+        with self.reading() as connection:
+            return [ItemLink(*row) for row in connection.execute(query)]
+
+    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
+        # What is in the log never changes, so reading window by window sees one state.
+        for window in range(start, stop, _LINKS_WINDOW):
+            query = (
+                select(_LINK.item_key, _LINK.log_index, _EVENT.leaf_hash)
+                .join(tables.event, _EVENT.log_index == _LINK.log_index)
+                .where(_LINK.log_index >= window, _LINK.log_index < min(window + _LINKS_WINDOW, stop))
+                .distinct()
+                .order_by(_LINK.log_index, _LINK.item_key)
+            )
+            with self.reading() as connection:
+                links = connection.execute(query).all()
+            yield from (tuple(link) for link in links)
+
+    def job(self, capture_id: str) -> CaptureJob | None:
+        query = select(tables.capture_job).where(tables.capture_job.c.capture_id == capture_id)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return CaptureJob(*row) if row else None
+
+
+def _from_event(event: StoredEvent) -> tuple[Any, ...]:
+    declared_ms = event.identity.declared_ms
+    return (
+        event.log_index,
+        event.identity.event_id,
+        tables.NOT_DECLARED if declared_ms is None else declared_ms,
+        event.event_type,
+        event.event_time_ms,
+        event.recorded_at_ms,
+        event.action,
+        event.biz_step,
+        event.disposition,
+        event.read_point,
+        event.biz_location,
+        event.party_id,
+        event.submitter_key_id,
+        event.ids_count,
+        event.ids_root,
+        event.commitment,
+        event.leaf_hash,
+        event.event_hash,
+        event.event_hash_21,
+        event.body,
+        event.salt,
+        event.capture_id,
+    )
+
+
+def _to_event(row: Sequence[Any]) -> StoredEvent:
+    log_index, event_id, declared_ms, *rest = row
+    declared = None if declared_ms == tables.NOT_DECLARED else declared_ms
+    return StoredEvent(log_index, EventIdentity(event_id, declared), *rest)

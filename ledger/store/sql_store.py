@@ -1,0 +1,43 @@
+"""`open_store`: the SQL index at a URL, its tables up to date."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+from ledger.domain.errors import StoreUnavailable
+from ledger.store.anchors import Anchors
+from ledger.store.caches import Caches
+from ledger.store.database import WAIT_SECONDS, connect
+from ledger.store.events import Events
+from ledger.store.parties import Parties
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class SqlStore(Events, Caches, Anchors, Parties):
+    """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
+
+
+def open_store(url: str) -> SqlStore:
+    """The store at "sqlite:///path" or "postgresql://user@host/name", migrated to the newest tables.
+
+    Several processes may open one database at once. Raises Invalid for a URL that is neither,
+    StoreUnavailable when the database cannot be reached.
+    """
+    store = SqlStore(connect(url))
+    with store.locked("open", wait_seconds=WAIT_SECONDS) as alone:
+        if not alone:
+            raise StoreUnavailable(f"store: others kept opening it for {WAIT_SECONDS} s; try again")
+        store.keep_write_ahead_log()
+        with store.writing() as connection:
+            _migrate(connection)
+    return store
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

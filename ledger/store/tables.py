@@ -1,0 +1,214 @@
+"""The tables, as they are after the newest migration.
+
+Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
+master_data. Caches, which can be rebuilt from the facts: log_node, map_tile, item_frontier
+(from events) and prefix (from the chain). Times are milliseconds since 1970, hashes and keys
+are raw bytes, texts that nobody searches stand last in their row.
+
+Items are known by their key and not by a number of ours, and every table of items begins
+with it: such tables split by key range when one database is no longer enough.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+NOT_DECLARED = -(2**63)
+"""Stands in `event.declared_ms` for "no error declaration": no time is that early, and unlike
+NULL it takes part in the unique constraint."""
+
+metadata = MetaData()
+
+# SQLite makes a primary key its row number only when it is called INTEGER.
+_Index = BigInteger().with_variant(Integer(), "sqlite")
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="log_head_is_one_row"), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("log_index", _Index, primary_key=True, autoincrement=False),
+    Column("event_id", Text, nullable=False),
+    Column("declared_ms", BigInteger, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("event_time_ms", BigInteger, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("action", Text),
+    Column("biz_step", Text),
+    Column("disposition", Text),
+    Column("read_point", Text),
+    Column("biz_location", Text),
+    Column("party_id", Text, nullable=False),
+    Column("submitter_key_id", LargeBinary, nullable=False),
+    Column("ids_count", Integer, nullable=False),
+    Column("ids_root", LargeBinary, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("event_hash", Text, nullable=False),
+    Column("event_hash_21", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("salt", LargeBinary),
+    Column("capture_id", Text, nullable=False),
+    UniqueConstraint("event_id", "declared_ms", name="event_identity"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("item_key", LargeBinary, primary_key=True),
+    Column("uri", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event_item = Table(
+    "event_item",
+    metadata,
+    Column("item_key", LargeBinary, ForeignKey("item.item_key"), primary_key=True),
+    Column("log_index", BigInteger, ForeignKey("event.log_index"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Index("event_item_by_event", "log_index"),
+    sqlite_with_rowid=False,
+)
+
+capture_job = Table(
+    "capture_job",
+    metadata,
+    Column("capture_id", Text, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("error_behaviour", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("number", _Index, primary_key=True, autoincrement=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", LargeBinary, nullable=False),
+    Column("log_id", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("log_root", LargeBinary, nullable=False),
+    Column("map_root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tx_hash", LargeBinary),
+    Column("block_number", BigInteger),
+    Column("block_hash", LargeBinary),
+    Column("prepared_ms", BigInteger, nullable=False),
+    Index("anchor_by_state", "state", "number"),
+    Index("anchor_by_size", "size"),
+)
+
+anchor_tx = Table(
+    "anchor_tx",
+    metadata,
+    Column("tx_hash", LargeBinary, primary_key=True),
+    Column("number", BigInteger, ForeignKey("anchor.number"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("gas_price_wei", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    UniqueConstraint("number", "position", name="anchor_tx_order"),
+)
+
+log_node = Table(
+    "log_node",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+map_tile = Table(
+    "map_tile",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("tile", LargeBinary, nullable=False),
+)
+
+item_frontier = Table(
+    "item_frontier",
+    metadata,
+    Column("item_key", LargeBinary, primary_key=True),
+    Column("frontier", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+party = Table(
+    "party",
+    metadata,
+    Column("party_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("account", LargeBinary, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("party_id", Text, ForeignKey("party.party_id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+prefix_head = Table(
+    "prefix_head",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="prefix_head_is_one_row"), primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+)
+
+prefix = Table(
+    "prefix",
+    metadata,
+    Column("node", LargeBinary, primary_key=True),
+    Column("scheme", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("owner", LargeBinary, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("delegates", LargeBinary, nullable=False),  # accounts of 20 bytes, one after another
+)
+
+pinned = Table(
+    "pinned",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+master_data = Table(
+    "master_data",
+    metadata,
+    Column("uri", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("details", Text, nullable=False),  # JSON object of texts
+)
