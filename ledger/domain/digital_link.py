@@ -9,7 +9,7 @@ Source: GS1 Digital Link, URI syntax 1.4; the AIs are in `ai_table`.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -70,7 +70,7 @@ def parse_digital_link(uri: str) -> DigitalLink:
 def split_web_address(uri: str, words: Mapping[str, str] | None = None) -> tuple[str, list[Element], str]:
     """Stem, elements of the path (key first, not yet checked) and raw query of `uri`.
 
-    `words` are further names for AIs in the path. Raises Invalid when `uri` is no web address or holds no key.
+    `words` are further names for AIs in the path. Raises Invalid when `uri` is no web address or has no key.
     """
     match = _web_address(uri) if len(uri) <= URI_LENGTH_MAX else None
     if match is None:
@@ -92,11 +92,11 @@ def split_web_address(uri: str, words: Mapping[str, str] | None = None) -> tuple
     )
 
 
-def check_path(path: list[Element]) -> None:
+def check_path(path: Sequence[Element]) -> None:
     """Raise Invalid unless the key and its qualifiers belong together and each value is right."""
-    codes = tuple([element.ai for element in path])
+    codes = tuple([code for code, _ in path])
     if codes[1:] not in QUALIFIER_PATHS[codes[0]]:
-        raise Invalid(f"{write_element_string(path)}: {_allowed_after(codes[0])}")
+        raise Invalid(f"{write_element_string(path)!r}: {_allowed_after(codes[0])}")
     for code, value in path:
         check_value(code, value)
 
@@ -110,11 +110,11 @@ def link_elements(elements: Iterable[Element], stem: str = CANONICAL_STEM) -> Di
     values: dict[str, str] = {}
     for code, value in elements:
         if values.setdefault(code, value) != value:
-            raise Invalid(f"({code}): has two values, {values[code]!r} and {value!r}; leave one")
+            raise Invalid(f"({code}) has two values, {values[code]!r} and {value!r}; leave one")
     key = next((code for code in values if code in QUALIFIER_PATHS), None)
     if key is None:
         raise Invalid(
-            f"{write_element_string(values.items())}: holds no GS1 key such as (00), (01) or (8004)"
+            f"{write_element_string(values.items())!r}: holds no GS1 key such as (00), (01) or (8004)"
         )
     chosen = next((order for order in QUALIFIERS[key] if not values.keys().isdisjoint(order)), ())
     path = [Element(code, values.pop(code)) for code in (key, *chosen) if code in values]
@@ -149,7 +149,7 @@ def parse_element_string(text: str) -> list[Element]:
 
 def write_element_string(elements: Iterable[tuple[str, str]]) -> str:
     r"""The bracketed form, in the given order; a bracket inside a value is written `\(`."""
-    return "".join(f"({code}){value.replace('(', chr(92) + '(')}" for code, value in elements)
+    return "".join(["(" + code + ")" + value.replace("(", r"\(") for code, value in elements])
 
 
 def _parse_query(query: str) -> tuple[Element, ...]:
@@ -161,7 +161,7 @@ def _parse_query(query: str) -> tuple[Element, ...]:
     return tuple(Element(name, value) for name, value in named if name.isdecimal())
 
 
-def _check_attributes(path: list[Element], attributes: tuple[Element, ...]) -> None:
+def _check_attributes(path: Sequence[Element], attributes: Iterable[Element]) -> None:
     seen = {code for code, _ in path}
     for code, value in attributes:
         check_value(code, value)
