@@ -193,6 +193,9 @@ class Store(Protocol):
     # events
     def log_size(self) -> int: ...
     def event(self, log_index: int) -> StoredEvent: ...
+    def events_between(self, start: int, stop: int) -> list[StoredEvent]:
+        """Events with start <= log_index < stop, in log order; a missing one is just not there."""
+
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
         """The event and its error declarations, in log order; empty when unknown."""
 
