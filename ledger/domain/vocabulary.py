@@ -3,7 +3,7 @@
 EPCIS 2.0 writes a standard value in three ways: a bare word in JSON (`receiving`), a web URI
 (`https://ref.gs1.org/cbv/BizStep-receiving`) and, in XML of older days, a URN
 (`urn:epcglobal:cbv:bizstep:receiving`). We keep the word and give the URI on request.
-Words are those of CBV 2.0 (sections 7.1 to 7.6 and the sensor tables); private values are URIs and not listed.
+Words are those of CBV 2.0, sections 7.1 to 7.6 and its sensor tables. Private values are URIs: not listed.
 """
 
 import re

@@ -1,0 +1,367 @@
+"""How one field of an event is read: text, time, number, URI, identifier, vocabulary word, list, object.
+
+A reader takes the JSON value and its pointer, reports what is wrong, and goes on, so that one pass finds
+every problem. `event_parser` says which field is read by which.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from ledger.domain import vocabulary
+from ledger.domain.canonical_json import JsonValue, pointer_step
+from ledger.domain.errors import Invalid, Problem
+from ledger.domain.events import prefixes_in
+from ledger.domain.identifiers import parse_identifier
+from ledger.domain.vocabulary import Vocabulary
+
+ENTRIES_MAX: Final = 100_000
+"""Entries in all lists of one event together."""
+
+URI_LENGTH_MAX: Final = 2_048
+TEXT_LENGTH_MAX: Final = 65_536
+
+Prefixes: TypeAlias = Mapping[str, str]
+
+STANDARD_PREFIXES: Final[Prefixes] = {
+    "epcis": "https://ref.gs1.org/epcis/",
+    "cbv": vocabulary.CBV,
+    "cbvmda": "urn:epcglobal:cbv:mda:",
+    "gs1": vocabulary.GS1_VOC,
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "dcterms": "http://purl.org/dc/terms/",
+}
+
+
+class Reading:
+    """What is known while one event is read: its prefixes, which of them it used, and the problems."""
+
+    __slots__ = ("entry_count", "prefixes", "problems", "used")
+
+    def __init__(self, prefixes: Prefixes, problems: list[Problem]) -> None:
+        self.prefixes = prefixes
+        self.problems = problems
+        self.used: set[str] = set()
+        self.entry_count = 0
+
+    def fault(self, at: str, message: str) -> None:
+        self.problems.append(Problem(at, message))
+
+
+Read: TypeAlias = Callable[[Reading, JsonValue, str], Any]
+"""Reads the value at a pointer. What it returns after a fault does not matter: the event is dropped."""
+
+Fields: TypeAlias = Mapping[str, tuple[str, Read]]
+"""JSON name -> attribute and how to read it."""
+
+
+def read_context(context: JsonValue, at: str, outer: Prefixes, problems: list[Problem]) -> Prefixes:
+    """The prefixes in force under `context`, which is inside a document where `outer` are."""
+    prefixes = dict(outer)
+    listed = context if isinstance(context, list) else [context]
+    for index, entry in enumerate(listed):
+        entry_at = f"{at}/{index}" if listed is context else at
+        if isinstance(entry, dict):
+            for name, definition in entry.items():
+                try:
+                    _declare(name, definition, prefixes)
+                except Invalid as error:
+                    problems.append(Problem(entry_at + pointer_step(name), str(error)))
+        elif entry is not None and not isinstance(entry, str):
+            problems.append(Problem(entry_at, f"expected a URL or an object, found {kind_of(entry)}"))
+    return prefixes
+
+
+def _declare(name: str, definition: JsonValue, prefixes: dict[str, str]) -> None:
+    if isinstance(definition, dict):
+        definition = definition.get("@id")
+    # Keywords, and types given to single fields, declare no prefix.
+    if name.startswith("@") or ":" in name or definition is None:
+        return
+    namespace = _check_uri(_expand(_expect_text(definition), prefixes))
+    if name in ("http", "https", "urn"):
+        raise Invalid(f"{name!r} cannot be a prefix, because URIs begin with it: choose another name")
+    if name in ("epcis", "cbv") and namespace != STANDARD_PREFIXES[name]:
+        raise Invalid(f"prefix {name!r} is the standard's own: choose another name")
+    prefixes[name] = namespace
+
+
+def read_members(
+    reading: Reading,
+    value: Mapping[str, JsonValue],
+    at: str,
+    fields: Fields,
+    required: Sequence[str] = (),
+    *,
+    extensible: bool = False,
+) -> dict[str, Any]:
+    """Attribute -> value for what is present; extensions, where allowed, under `extensions`."""
+    members: dict[str, Any] = {}
+    extensions: dict[str, JsonValue] = {}
+    for name, member in value.items():
+        field = fields.get(name)
+        if field is not None:
+            attribute, read = field
+            members[attribute] = read(reading, member, f"{at}/{name}")
+        elif extensible and ":" in name:
+            extensions[name] = member
+        else:
+            reading.fault(
+                at + pointer_step(name), "no such field here: correct it, or give it your own prefix"
+            )
+    for name in required:
+        if name not in value:
+            reading.fault(at, f"{name} is missing")
+    if extensions:
+        members["extensions"] = read_extensions(reading, extensions, at)
+    return members
+
+
+def read_extensions(reading: Reading, value: JsonValue, at: str) -> Mapping[str, JsonValue]:
+    """Fields of the user's own, kept as they are; each name has a declared prefix or is a URI."""
+    if not isinstance(value, dict):
+        reading.fault(at, f"expected an object, found {kind_of(value)}")
+        return {}
+    for name in value:
+        if ":" not in name:
+            reading.fault(
+                at + pointer_step(name), "no such field here: correct it, or give it your own prefix"
+            )
+    _check_extension(reading, value, at)
+    reading.used.update(prefixes_in(value))
+    return value
+
+
+def _check_extension(reading: Reading, value: JsonValue, at: str) -> None:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            member_at = at + pointer_step(name)
+            try:
+                _check_name(name, reading.prefixes)
+            except Invalid as error:
+                reading.fault(member_at, str(error))
+            _check_extension(reading, member, member_at)
+    elif isinstance(value, list):
+        for index, element in enumerate(value):
+            _check_extension(reading, element, f"{at}/{index}")
+    elif isinstance(value, str) and len(value) > TEXT_LENGTH_MAX:
+        reading.fault(at, f"text has {len(value)} characters, more than {TEXT_LENGTH_MAX}")
+
+
+def _check_name(name: str, prefixes: Prefixes) -> None:
+    if name == "@context":
+        raise Invalid("prefixes are declared on the event or the document, not inside")
+    prefix, colon, local = name.partition(":")
+    if not colon:
+        return
+    if prefix not in prefixes and prefix not in ("http", "https", "urn"):
+        raise Invalid(f"prefix {prefix!r} is not declared: add it to @context")
+    if not local:
+        raise Invalid(f"{name!r} is a prefix without a name")
+    # Another spelling of a standard field would hide what happened from whoever looks for the field.
+    if _expand(name, prefixes).startswith(STANDARD_PREFIXES["epcis"]):
+        raise Invalid("a field of the standard is written without prefix")
+
+
+def leaf(parse: Callable[[JsonValue, Prefixes], Any]) -> Read:
+    """Reads what has no parts."""
+
+    def read(reading: Reading, value: JsonValue, at: str) -> Any:
+        try:
+            return parse(value, reading.prefixes)
+        except Invalid as error:
+            reading.fault(at, str(error))
+            return None
+
+    return read
+
+
+def list_of(read_entry: Read, *, minimum: int = 0, distinct: bool = False) -> Read:
+    """Reads an array into a tuple."""
+
+    def read(reading: Reading, value: JsonValue, at: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            reading.fault(at, f"expected a list, found {kind_of(value)}")
+            return ()
+        reading.entry_count += len(value)
+        if reading.entry_count > ENTRIES_MAX:
+            reading.fault(at, f"event has more than {ENTRIES_MAX} entries: split it")
+            return ()
+        if len(value) < minimum:
+            reading.fault(at, "is empty: add an entry, or leave the field out")
+        entries = tuple([read_entry(reading, entry, f"{at}/{index}") for index, entry in enumerate(value)])
+        if distinct and len(set(entries)) < len(entries):
+            _fault_repeated(reading, entries, at)
+        return entries
+
+    return read
+
+
+def _fault_repeated(reading: Reading, entries: Sequence[Any], at: str) -> None:
+    first_seen: dict[Any, int] = {}
+    for index, entry in enumerate(entries):
+        first = first_seen.setdefault(entry, index)
+        if first != index and entry is not None:
+            reading.fault(f"{at}/{index}", f"{entry} is already entry {first}: keep one")
+
+
+def object_of(fields: Fields, build: Callable[..., Any], *required: str, extensible: bool = False) -> Read:
+    """Reads an object and builds a record from it."""
+
+    def read(reading: Reading, value: JsonValue, at: str) -> Any:
+        if not isinstance(value, dict):
+            reading.fault(at, f"expected an object, found {kind_of(value)}")
+            return None
+        problem_count = len(reading.problems)
+        members = read_members(reading, value, at, fields, required, extensible=extensible)
+        return build(**members) if len(reading.problems) == problem_count else None
+
+    return read
+
+
+def word_of(words: Vocabulary) -> Read:
+    """Reads a value of the CBV, in any spelling, or a private URI."""
+
+    def parse(value: JsonValue, prefixes: Prefixes) -> str:
+        word = words.shorten(_expand(_expect_text(value), prefixes))
+        return word if word in words.words else _check_uri(word)
+
+    return leaf(parse)
+
+
+def one_of(*allowed: str) -> Read:
+    def parse(value: JsonValue, _: Prefixes) -> str:
+        if value in allowed and isinstance(value, str):
+            return value
+        raise Invalid(f"expected one of {', '.join(allowed)}, found {show(value)}")
+
+    return leaf(parse)
+
+
+def text_like(pattern: str, expected: str) -> Read:
+    compiled = re.compile(pattern)
+
+    def parse(value: JsonValue, _: Prefixes) -> str:
+        text = _expect_text(value)
+        if compiled.fullmatch(text):
+            return text
+        raise Invalid(f"expected {expected}, found {show(text)}")
+
+    return leaf(parse)
+
+
+def parse_time(value: JsonValue) -> datetime:
+    """The moment in UTC, rounded to milliseconds, half up as CBV 2.1 has it. Raises Invalid."""
+    text = _expect_text(value)
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise Invalid(
+            f"expected a time with its zone, like 2026-01-31T08:30:00.000+08:00, found {show(text)}"
+        )
+    seconds, fraction, zone = match.groups(default="")
+    milliseconds = int(fraction[:3].ljust(3, "0")) + (fraction[3:4] >= "5")
+    try:
+        return datetime.fromisoformat(seconds + zone).astimezone(UTC) + timedelta(milliseconds=milliseconds)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"no such time: {text} ({error})") from error
+
+
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _parse_number(value: JsonValue, _: Prefixes) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Invalid(f"expected a number, found {kind_of(value)}")
+    return Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+
+
+def _parse_amount(value: JsonValue, prefixes: Prefixes) -> Decimal:
+    amount = _parse_number(value, prefixes)
+    if amount < 0:
+        raise Invalid(f"quantity is {amount}, and cannot be below 0")
+    return amount
+
+
+def _parse_boolean(value: JsonValue, _: Prefixes) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Invalid(f"expected true or false, found {kind_of(value)}")
+
+
+def _parse_text(value: JsonValue, _: Prefixes) -> str:
+    return _expect_text(value)
+
+
+def _parse_uri(value: JsonValue, prefixes: Prefixes) -> str:
+    return _check_uri(_expand(_expect_text(value), prefixes))
+
+
+def _parse_identifier(value: JsonValue, prefixes: Prefixes) -> str:
+    return parse_identifier(_check_uri(_expand(_expect_text(value), prefixes))).uri
+
+
+time = leaf(lambda value, _: parse_time(value))
+number = leaf(_parse_number)
+amount = leaf(_parse_amount)
+boolean = leaf(_parse_boolean)
+text = leaf(_parse_text)
+uri = leaf(_parse_uri)
+identifier = leaf(_parse_identifier)
+
+
+def _expect_text(value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"expected text, found {kind_of(value)}")
+    if len(value) > TEXT_LENGTH_MAX:
+        raise Invalid(f"text has {len(value)} characters, more than {TEXT_LENGTH_MAX}")
+    return value
+
+
+def _expand(text: str, prefixes: Prefixes) -> str:
+    """`text` with its prefix replaced by the namespace, if it is a declared one (JSON-LD compact IRI)."""
+    prefix, colon, local = text.partition(":")
+    if colon and prefix in prefixes and not local.startswith("//"):
+        return prefixes[prefix] + local
+    return text
+
+
+def _check_uri(text: str) -> str:
+    if len(text) > URI_LENGTH_MAX:
+        raise Invalid(f"URI has {len(text)} characters, more than {URI_LENGTH_MAX}")
+    if not _URI.fullmatch(text):
+        raise Invalid(f"expected a URI with its scheme, in ASCII and without spaces, found {show(text)}")
+    return text
+
+
+# RFC 3986 with a scheme: characters beyond the grammar are those that never stand for themselves.
+_URI = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20"<>\\^`{|}\x7f-\U0010ffff]+""")
+
+
+def kind_of(value: JsonValue) -> str:
+    """What JSON calls `value`, for messages."""
+    for kinds, name in _KINDS:
+        if isinstance(value, kinds):
+            return name
+    return "null"
+
+
+_KINDS: Final[Sequence[tuple[type | tuple[type, ...], str]]] = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "an object"),
+)
+
+
+def show(value: JsonValue) -> str:
+    """`value` for messages, cut where it gets long."""
+    if not isinstance(value, str):
+        return kind_of(value)
+    return repr(value if len(value) <= 100 else f"{value[:100]}...")
