@@ -65,9 +65,9 @@ from ledger.domain.events import (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The events that can be captured, each with its place in the list, and all that is wrong."""
+    """The events that can be captured, each with its JSON pointer, and all that is wrong."""
 
-    events: tuple[tuple[int, Event], ...]
+    events: tuple[tuple[str, Event], ...]
     problems: tuple[Problem, ...]
 
 
@@ -83,8 +83,8 @@ def parse_document(raw: bytes) -> Document:
         return Document((), error.problems)
     problems: list[Problem] = []
     prefixes, entries = _open_document(value, problems)
-    events = [_read_event(entry, at, prefixes, problems) for at, entry in entries]
-    return Document(tuple((index, event) for index, event in enumerate(events) if event), tuple(problems))
+    events = [(at, _read_event(entry, at, prefixes, problems)) for at, entry in entries]
+    return Document(tuple((at, event) for at, event in events if event), tuple(problems))
 
 
 def parse_event(value: JsonValue) -> Event:
