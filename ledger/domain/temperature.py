@@ -1,21 +1,17 @@
 """What sensors reported about an item's temperature, against the range that its maker allows.
 
-Input is the stored form of events, output are readings and excursions. Temperatures are degrees Celsius,
-exact (`Decimal`); reports in Fahrenheit and Kelvin are converted. Not here: how long an excursion lasted,
-which needs more than the sparse readings of EPCIS events (EPCIS 2.0, 7.3.7.1).
+Input are events, output are readings and excursions. Temperatures are degrees Celsius, exact (`Decimal`);
+reports in Fahrenheit and Kelvin are converted. Not here: how long an excursion lasted, which needs more than
+the sparse readings of EPCIS events (EPCIS 2.0, 7.3.7.1).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
 
 from ledger.domain.errors import Invalid
-
-_TYPES: Final = {"Temperature", "gs1:Temperature", "https://gs1.org/voc/Temperature"} | {
-    "https://ref.gs1.org/voc/Temperature"
-}
-_VALUES: Final = ("value", "minValue", "maxValue", "meanValue")
+from ledger.domain.events import Event, SensorElement, SensorReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,11 @@ class TemperatureRange:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The coldest and the warmest that one sensor report names; `time` as reported, "" when it names none."""
+    """The coldest and the warmest that one sensor report names, and when that was."""
 
     celsius_min: Decimal
     celsius_max: Decimal
-    time: str
+    time: datetime
 
 
 def parse_range(details: Mapping[str, str]) -> TemperatureRange | None:
@@ -63,16 +59,17 @@ def parse_range(details: Mapping[str, str]) -> TemperatureRange | None:
     return None if low is None and high is None else TemperatureRange(low, high)
 
 
-def find_readings(event: Mapping[str, object]) -> tuple[Reading, ...]:
-    """The temperature readings in the stored form of one event, in its order.
+def find_readings(event: Event) -> tuple[Reading, ...]:
+    """The temperature readings of one event, in its order.
 
-    Reports of other quantities, and reports in units that are no temperature, are passed over.
+    Reports of other quantities, and reports in units that are no temperature, are passed over. A report
+    without a time of its own has that of its sensor element, and else that of the event.
     """
     return tuple(
-        reading
-        for element in _objects(event.get("sensorElementList"))
-        for report in _objects(element.get("sensorReport"))
-        if (reading := _parse_report(report, element)) is not None
+        Reading(min(celsius), max(celsius), _time_of(report, element, event))
+        for element in event.sensor_elements
+        for report in element.reports
+        if report.type == "Temperature" and (celsius := _values(report))
     )
 
 
@@ -119,22 +116,13 @@ def _parse_end(details: Mapping[str, str], name: str) -> Decimal | None:
     return value
 
 
-def _parse_report(report: Mapping[str, object], element: Mapping[str, object]) -> Reading | None:
-    if report.get("type") not in _TYPES:
-        return None
-    unit = report.get("uom")
-    raw = [Decimal(str(report[name])) for name in _VALUES if _is_number(report.get(name))]
-    values = [celsius for value in raw if (celsius := to_celsius(value, str(unit))) is not None]
-    if not values:
-        return None
-    metadata = element.get("sensorMetadata")
-    time = report.get("time") or (metadata.get("time") if isinstance(metadata, Mapping) else None)
-    return Reading(min(values), max(values), str(time or ""))
+def _values(report: SensorReport) -> list[Decimal]:
+    values = (report.value, report.min_value, report.max_value, report.mean_value)
+    converted = (to_celsius(value, report.uom or "") for value in values if value is not None)
+    return [celsius for celsius in converted if celsius is not None]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _objects(value: object) -> Iterable[Mapping[str, object]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+def _time_of(report: SensorReport, element: SensorElement, event: Event) -> datetime:
+    metadata = element.metadata
+    measured = metadata and (metadata.time or metadata.end_time or metadata.start_time)
+    return report.time or measured or event.event_time

@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from ledger.domain.errors import Invalid
+from ledger.domain.events import ObjectEvent, SensorElement, SensorMetadata, SensorReport
 from ledger.domain.temperature import (
     Reading,
     TemperatureRange,
@@ -12,23 +14,37 @@ from ledger.domain.temperature import (
     to_celsius,
 )
 
+EVENT_TIME = datetime(2026, 3, 1, 7, tzinfo=UTC)
+EIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
+NINE = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
-def event(*reports: dict[str, object], time: str | None = None) -> dict[str, object]:
-    metadata = {"sensorMetadata": {"time": time}} if time else {}
-    return {"sensorElementList": [{**metadata, "sensorReport": list(reports)}]}
 
-
-def test_a_reading_spans_all_values_of_its_report() -> None:
-    report = {"type": "Temperature", "minValue": 2.1, "maxValue": 12.4, "meanValue": 5, "uom": "CEL"}
-    assert find_readings(event(report, time="2026-03-01T08:00:00.000Z")) == (
-        Reading(Decimal("2.1"), Decimal("12.4"), "2026-03-01T08:00:00.000Z"),
+def event(report: SensorReport, metadata: SensorMetadata | None = None) -> ObjectEvent:
+    return ObjectEvent(
+        event_time=EVENT_TIME,
+        time_zone_offset="+08:00",
+        sensor_elements=(SensorElement((report,), metadata),),
     )
 
 
-def test_the_report_s_own_time_comes_before_the_element_s() -> None:
-    report = {"type": "gs1:Temperature", "value": 4, "uom": "CEL", "time": "2026-03-01T09:00:00.000Z"}
-    (reading,) = find_readings(event(report, time="2026-03-01T08:00:00.000Z"))
-    assert reading.time == "2026-03-01T09:00:00.000Z"
+def test_a_reading_spans_all_values_of_its_report() -> None:
+    report = SensorReport(
+        type="Temperature",
+        min_value=Decimal("2.1"),
+        max_value=Decimal("12.4"),
+        mean_value=Decimal(5),
+        uom="CEL",
+    )
+    assert find_readings(event(report)) == (Reading(Decimal("2.1"), Decimal("12.4"), EVENT_TIME),)
+
+
+def test_the_report_s_own_time_comes_before_that_of_its_element() -> None:
+    silent = SensorReport(type="Temperature", value=Decimal(4), uom="CEL")
+    timed = SensorReport(type="Temperature", value=Decimal(4), uom="CEL", time=NINE)
+    metadata = SensorMetadata(time=EIGHT)
+
+    assert [reading.time for reading in find_readings(event(silent, metadata))] == [EIGHT]
+    assert [reading.time for reading in find_readings(event(timed, metadata))] == [NINE]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +54,21 @@ def test_other_units_are_converted(value: int, unit: str, celsius: int | str) ->
     assert to_celsius(Decimal(value), unit) == Decimal(celsius)
 
 
-def test_what_is_no_temperature_is_passed_over() -> None:
-    assert find_readings({}) == ()
-    assert find_readings(event({"type": "RelativeHumidity", "value": 40, "uom": "A93"})) == ()
-    assert find_readings(event({"type": "Temperature", "value": 40, "uom": "P1"})) == ()
-    assert (
-        find_readings(event({"type": "Temperature", "booleanValue": True, "value": True, "uom": "CEL"})) == ()
-    )
-    assert find_readings({"sensorElementList": [{"sensorReport": "cold"}, "cold"]}) == ()
+@pytest.mark.parametrize(
+    "report",
+    [
+        SensorReport(type="RelativeHumidity", value=Decimal(40), uom="A93"),
+        SensorReport(type="Temperature", value=Decimal(40), uom="P1"),
+        SensorReport(type="Temperature", value=Decimal(40)),
+        SensorReport(type="Temperature", string_value="cold"),
+    ],
+)
+def test_what_is_no_temperature_is_passed_over(report: SensorReport) -> None:
+    assert find_readings(event(report)) == ()
 
 
 def test_an_excursion_is_any_reading_that_left_the_range_at_either_end() -> None:
-    cold, right, warm = (Reading(Decimal(a), Decimal(b), "") for a, b in ((1, 3), (2, 8), (5, 9)))
+    cold, right, warm = (Reading(Decimal(a), Decimal(b), EIGHT) for a, b in ((1, 3), (2, 8), (5, 9)))
     assert find_excursions((cold, right, warm), TemperatureRange(Decimal(2), Decimal(8))) == (cold, warm)
     assert find_excursions((cold, right, warm), TemperatureRange(None, Decimal(8))) == (warm,)
 
