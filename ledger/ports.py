@@ -92,7 +92,8 @@ class Append(Protocol):
         """Those of `identities` that are already captured."""
 
     def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
-        """Add events with consecutive indices from `size`, and their links."""
+        """Add events with consecutive indices from `size`, and their links: all of them, or none and
+        Conflict when an identity is already captured. Each link (key, role) stands once in its event."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""
@@ -186,13 +187,21 @@ class MasterData:
 
 
 class Store(Protocol):
-    """The SQL index. Every method is one transaction unless it says otherwise."""
+    """The SQL index. Every method is one transaction unless it says otherwise.
 
-    def append(self) -> AbstractContextManager[Append]: ...
+    Any method may raise StoreUnavailable: try again later. What was being written is then in
+    the store either wholly or not at all.
+    """
+
+    def append(self) -> AbstractContextManager[Append]:
+        """A write transaction on the log: durable when the block ends, undone when it raises.
+        Call no other writing method inside the block."""
 
     # events
     def log_size(self) -> int: ...
-    def event(self, log_index: int) -> StoredEvent: ...
+    def event(self, log_index: int) -> StoredEvent:
+        """Raises NotFound when the log ends before it."""
+
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         """Events with start <= log_index < stop, in log order; a missing one is just not there."""
 
@@ -200,22 +209,25 @@ class Store(Protocol):
         """The event and its error declarations, in log order; empty when unknown."""
 
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
-        """Events of an item with index below `size`, in log order."""
+        """Events of an item with start <= index < size, in log order, each once."""
 
     def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         """(log_index, leaf_hash) of all events of an item with index below `size`, in log order."""
 
-    def event_links(self, log_index: int) -> list[ItemLink]: ...
+    def event_links(self, log_index: int) -> list[ItemLink]:
+        """The identifiers of an event by key and role; empty when there is no such event."""
+
     def job(self, capture_id: str) -> CaptureJob | None: ...
 
     # log and map caches
     def read_hashes(self, level: int, start: int, count: int) -> list[bytes]:
-        """`count` neighbouring node hashes of `level` 0 (leaves), 8, 16, ..."""
+        """`count` neighbouring node hashes of `level` 0 (leaves), 8, 16, ...; fewer when some are missing."""
 
     def read_tiles(self, prefixes: Sequence[str]) -> Mapping[str, Tile]: ...
     def item_frontiers(self, keys: Sequence[bytes]) -> Mapping[bytes, Frontier]: ...
     def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
-        """(item key, log_index, leaf_hash) of all links with start <= log_index < stop, in log order."""
+        """(item key, log_index, leaf_hash) of all links with start <= log_index < stop, in log order.
+        Many short transactions: they see one state, as what is in the log never changes."""
 
     def reset_caches(self) -> None:
         """Forget log nodes, tiles and frontiers; the facts stay."""
@@ -230,16 +242,22 @@ class Store(Protocol):
     def first_final_anchor_over(self, log_index: int) -> AnchorRecord | None:
         """The oldest final anchor whose size is greater than `log_index`."""
 
-    def prepare_anchor(self, anchor: Anchor, note: str, prepared_ms: int) -> None: ...
-    def add_anchor_tx(self, number: int, tx: SignedTx) -> None:
-        """Save a raw tx; the anchor is SIGNED from then on."""
+    # Each step raises Conflict when the anchor is not in the state that the step starts from,
+    # and NotFound when there is no such anchor: read it again, somebody else took a step.
+    def prepare_anchor(self, anchor: Anchor, note: str, prepared_ms: int) -> None:
+        """Save the next anchor as PREPARED; Conflict while the one before it is not FINAL."""
 
-    def mark_mined(self, number: int, tx_hash: bytes, block: Block) -> None: ...
+    def add_anchor_tx(self, number: int, tx: SignedTx) -> None:
+        """Save a raw tx; the anchor, PREPARED or SIGNED before, is SIGNED from then on."""
+
+    def mark_mined(self, number: int, tx_hash: bytes, block: Block) -> None:
+        """SIGNED -> MINED, by one of its saved txs."""
+
     def mark_unmined(self, number: int) -> None:
-        """Back to SIGNED: the block that held it was replaced."""
+        """MINED -> SIGNED: the block that held it was replaced."""
 
     def finish_anchor(self, number: int, growth: TreeGrowth) -> None:
-        """FINAL, and the caches grown, in one transaction."""
+        """MINED -> FINAL, and the caches grown, in one transaction."""
 
     def save_caches(self, growth: TreeGrowth) -> None:
         """Save rebuilt caches."""
@@ -248,10 +266,16 @@ class Store(Protocol):
     def put_party(self, party: Party) -> None: ...
     def party(self, party_id: str) -> Party | None: ...
     def parties(self) -> list[Party]: ...
-    def put_api_key(self, key: ApiKey) -> None: ...
+    def put_api_key(self, key: ApiKey) -> None:
+        """Conflict when the id is taken or the party unknown: a key is never replaced."""
+
     def api_key(self, key_id: bytes) -> ApiKey | None: ...
-    def revoke_api_key(self, key_id: bytes, revoked_ms: int) -> None: ...
-    def replace_prefixes(self, entries: Sequence[PrefixEntry], block_number: int) -> None: ...
+    def revoke_api_key(self, key_id: bytes, revoked_ms: int) -> None:
+        """Refuse the key from `revoked_ms` on; a second call changes nothing. NotFound when unknown."""
+
+    def replace_prefixes(self, entries: Sequence[PrefixEntry], block_number: int) -> None:
+        """Keep what the registry held at a block; nothing changes when a later block is already kept."""
+
     def prefixes(self) -> list[PrefixEntry]: ...
     def pinned(self, name: str) -> str | None: ...
     def pin(self, name: str, value: str) -> None:

@@ -83,6 +83,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")  # else savepoints write a file
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -149,9 +150,9 @@ class Database:
     @contextmanager
     def _advisory_locked(self, number: int, wait_seconds: float) -> Iterator[bool]:
         # The lock lives as long as its connection, so that one leaves the pool.
-        with ledger_errors(), self._engine.connect() as connection:
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with ledger_errors(), engine.connect() as connection:
             connection.detach()
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             lock, unlock = select(func.pg_try_advisory_lock(number)), select(func.pg_advisory_unlock(number))
             held = _poll(lambda: bool(connection.scalar(lock)), wait_seconds)
             try:

@@ -10,7 +10,7 @@ from ledger.domain.errors import NotFound
 from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
-from ledger.store.database import Database
+from ledger.store.database import Database, ledger_errors
 
 _EVENT, _LINK = tables.event.c, tables.event_item.c
 _LINKS_WINDOW = 512  # events whose links are in memory at once
@@ -24,6 +24,7 @@ class _Append:
         self.size = size
         self.recorded_at_ms = recorded_at_ms
 
+    @ledger_errors()
     def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
         wanted = set(identities)
         event_ids = sorted({identity.event_id for identity in wanted})
@@ -31,22 +32,24 @@ class _Append:
         found = {event.identity: event for event in map(_to_event, rows)}
         return {identity: event for identity, event in found.items() if identity in wanted}
 
+    @ledger_errors()
     def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
+        size, recorded_at_ms = self.size, self.recorded_at_ms
         for event, _ in events:
-            assert event.log_index == self.size, f"event {event.log_index} cannot be leaf {self.size}"
-            assert event.recorded_at_ms >= self.recorded_at_ms, (
-                f"event {event.log_index} is recorded at {event.recorded_at_ms} ms, "
-                f"the one before it at {self.recorded_at_ms} ms"
-            )
-            self.size, self.recorded_at_ms = event.log_index + 1, event.recorded_at_ms
+            assert event.log_index == size, f"event {event.log_index} cannot be leaf {size}"
+            assert event.recorded_at_ms >= recorded_at_ms, f"event {size} is older than the one before"
+            size, recorded_at_ms = size + 1, event.recorded_at_ms
         links = [(link, event.log_index) for event, event_links in events for link in event_links]
-        insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
         items = {link.key: link.uri for link, _ in links}
-        insert_rows(self._connection, tables.item, list(items.items()), "keep")
-        insert_rows(
-            self._connection, tables.event_item, [(link.key, index, link.role) for link, index in links]
-        )
+        event_items = [(link.key, log_index, link.role) for link, log_index in links]
+        # Should a row be refused, the savepoint takes back those before it.
+        with self._connection.begin_nested():
+            insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
+            insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
+            insert_rows(self._connection, tables.event_item, sorted(event_items))
+        self.size, self.recorded_at_ms = size, recorded_at_ms
 
+    @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:
         row = (
             job.capture_id,
@@ -90,6 +93,12 @@ class Events(Database):
 
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
         query = select(tables.event).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
+        with self.reading() as connection:
+            return [_to_event(row) for row in connection.execute(query)]
+
+    def events_between(self, start: int, stop: int) -> list[StoredEvent]:
+        within = (_EVENT.log_index >= start, _EVENT.log_index < stop)
+        query = select(tables.event).where(*within).order_by(_EVENT.log_index)
         with self.reading() as connection:
             return [_to_event(row) for row in connection.execute(query)]
 

@@ -32,20 +32,21 @@ NULL it takes part in the unique constraint."""
 metadata = MetaData()
 
 # SQLite makes a primary key its row number only when it is called INTEGER.
-_Index = BigInteger().with_variant(Integer(), "sqlite")
+_RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 
 log_head = Table(
     "log_head",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="log_head_is_one_row"), primary_key=True),
+    Column("id", Integer, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("recorded_at_ms", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
 event = Table(
     "event",
     metadata,
-    Column("log_index", _Index, primary_key=True, autoincrement=False),
+    Column("log_index", _RowNumber, primary_key=True, autoincrement=False),
     Column("event_id", Text, nullable=False),
     Column("declared_ms", BigInteger, nullable=False),
     Column("event_type", Text, nullable=False),
@@ -104,7 +105,7 @@ capture_job = Table(
 anchor = Table(
     "anchor",
     metadata,
-    Column("number", _Index, primary_key=True, autoincrement=False),
+    Column("number", _RowNumber, primary_key=True, autoincrement=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("contract", LargeBinary, nullable=False),
     Column("log_id", LargeBinary, nullable=False),
@@ -181,8 +182,9 @@ api_key = Table(
 prefix_head = Table(
     "prefix_head",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="prefix_head_is_one_row"), primary_key=True),
+    Column("id", Integer, primary_key=True),
     Column("block_number", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="prefix_head_is_one_row"),
 )
 
 prefix = Table(

@@ -8,7 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -17,10 +17,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at_ms", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name="log_head_is_one_row"),
     )
     op.create_table(
         "event",
-        sa.Column("log_index", INDEX, primary_key=True, autoincrement=False),
+        sa.Column("log_index", RowNumber, primary_key=True, autoincrement=False),
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("declared_ms", sa.BigInteger(), nullable=False),
         sa.Column("event_type", sa.Text(), nullable=False),
@@ -71,7 +72,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "anchor",
-        sa.Column("number", INDEX, primary_key=True, autoincrement=False),
+        sa.Column("number", RowNumber, primary_key=True, autoincrement=False),
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("contract", sa.LargeBinary(), nullable=False),
         sa.Column("log_id", sa.LargeBinary(), nullable=False),
@@ -136,6 +137,7 @@ def upgrade() -> None:
         "prefix_head",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1", name="prefix_head_is_one_row"),
     )
     op.create_table(
         "prefix",
