@@ -2,11 +2,13 @@
 pragma solidity 0.8.37;
 
 /// @title MerkleConsistency
-/// @notice Tells whether a Merkle log begins with an earlier state of itself (RFC 9162 section 2.1.4.2, SHA-256).
+/// @notice Tells whether a Merkle log begins with an earlier state of itself (RFC 9162 section 2.1.4.2,
+/// SHA-256).
 library MerkleConsistency {
-    /// @notice Whether the log of `newSize` leaves and root `newRoot` begins with the `oldSize` leaves under `oldRoot`.
-    /// @dev False for every proof but the one of RFC 9162 section 2.1.4.1: a node too many, too few or changed is
-    /// refused, and so are sizes that do not grow or start at 0, where RFC 9162 defines no proof.
+    /// @notice Whether the log of `newSize` leaves and root `newRoot` begins with the `oldSize` leaves under
+    /// `oldRoot`.
+    /// @dev False for every proof but the one of RFC 9162 section 2.1.4.1: a node too many, too few or
+    /// changed is refused, and so are sizes that do not grow or start at 0, where RFC 9162 defines no proof.
     /// The loops end after at most 64 steps, since each one halves `last`.
     function verify(
         uint64 oldSize,
@@ -25,7 +27,7 @@ library MerkleConsistency {
             last >>= 1;
         }
 
-        // The climb starts at the largest complete subtree that ends with the last old leaf. When that subtree is the
+        // The climb starts at the largest complete subtree that ends with the last old leaf. When that is the
         // whole old log, its root is already known and the proof does not repeat it.
         bool oldIsComplete = position == 0;
         bytes32 fromOld = oldIsComplete ? oldRoot : proof[0];

@@ -12,13 +12,13 @@ import {MerkleConsistency} from "./MerkleConsistency.sol";
 /// @notice Remembers every anchor of every log, and accepts only anchors that continue the one before.
 /// @dev Guaranteed, whatever a log's writer, the registrar or the admin do:
 /// - an anchor, once written, is never changed or removed;
-/// - a log only grows: the log under anchor n + 1 begins with the whole log under anchor n (RFC 9162 consistency proof,
-///   checked here), so a rewritten history cannot be anchored;
+/// - a log only grows: the log under anchor n + 1 begins with the whole log under anchor n (RFC 9162
+/// consistency proof, checked here), so a rewritten history cannot be anchored;
 /// - anchors of one log form one chain, since each names the one before it.
 ///
-/// Not guaranteed: that the events in a log are true, that the map root belongs to the log root (readers recompute it),
-/// that the first anchor of a log is complete, that anchors come in time, and anything at all once a majority of
-/// the chain's validators cheat.
+/// Not guaranteed: that the events in a log are true, that the map root belongs to the log root (readers
+/// recompute it), that the first anchor of a log is complete, that anchors come in time, and anything at all
+/// once a majority of the chain's validators cheat.
 ///
 /// There is no product data here, no upgrade, no way to receive coins, and no call to another contract.
 contract TraceLog is AccessControlDefaultAdminRules, Pausable {
@@ -45,12 +45,13 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
     error WriterMissing(bytes32 logId);
     /// @notice Only the log's writer may anchor.
     error NotWriter(bytes32 logId, address account);
-    /// @notice The newest anchor is `current`, not `given`: an earlier tx of yours may have gone through, or somebody
-    /// else writes with your key. Read the head before you try again.
+    /// @notice The newest anchor is `current`, not `given`: an earlier tx of yours may have gone through, or
+    /// somebody else writes with your key. Read the head before you try again.
     error StaleAnchor(bytes32 current, bytes32 given);
     /// @notice A log must grow from one anchor to the next.
     error SizeNotGrown(uint64 current, uint64 given);
-    /// @notice The proof does not show that the log begins with what was anchored before. The first anchor takes no proof.
+    /// @notice The proof does not show that the log begins with what was anchored before. The first anchor
+    /// takes no proof.
     error NotConsistent(bytes32 logId, uint64 currentSize, uint64 givenSize);
 
     event LogOpened(bytes32 indexed logId, address indexed writer);
@@ -67,7 +68,9 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
 
     /// @param admin Gets every role, to hand them on. The admin role itself moves in two steps.
     /// @param adminDelaySeconds Time between those two steps.
-    constructor(address admin, uint48 adminDelaySeconds) AccessControlDefaultAdminRules(adminDelaySeconds, admin) {
+    constructor(address admin, uint48 adminDelaySeconds)
+        AccessControlDefaultAdminRules(adminDelaySeconds, admin)
+    {
         _grantRole(REGISTRAR_ROLE, admin);
         _grantRole(PAUSER_ROLE, admin);
     }
@@ -80,7 +83,8 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
         emit LogOpened(logId, writer);
     }
 
-    /// @notice Hand a log to another writer account. What was anchored stays, and the new writer must continue it.
+    /// @notice Hand a log to another writer account. What was anchored stays, and the new writer must
+    /// continue it.
     /// @dev Works while paused: a stolen writer key is the very reason to pause.
     function setWriter(bytes32 logId, address writer) external onlyRole(REGISTRAR_ROLE) {
         if (writer == address(0)) revert WriterMissing(logId);
@@ -90,10 +94,12 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
     }
 
     /// @notice Anchor the log at `size` leaves.
-    /// @param previous Hash of the newest anchor, 0 before the first. A tx that is sent twice therefore counts once.
+    /// @param previous Hash of the newest anchor, 0 before the first. A tx that is sent twice therefore
+    /// counts once.
     /// @param logRoot Tree head over the `size` leaves, RFC 9162 with SHA-256.
     /// @param mapRoot Root of the item map over the same leaves. It is recorded, not checked.
-    /// @param proof RFC 9162 consistency proof from the size and root of the newest anchor; empty for the first anchor.
+    /// @param proof RFC 9162 consistency proof from the size and root of the newest anchor; empty for the
+    /// first anchor.
     function anchor(
         bytes32 logId,
         bytes32 previous,
@@ -126,21 +132,24 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
     /// @return logRoot Tree head over them.
     /// @return newest Its anchor hash, the `previous` of the next anchor.
     /// @return writer 0 when no such log is open.
-    function head(
-        bytes32 logId
-    ) external view returns (uint32 count, uint64 size, bytes32 logRoot, bytes32 newest, address writer) {
+    function head(bytes32 logId)
+        external
+        view
+        returns (uint32 count, uint64 size, bytes32 logRoot, bytes32 newest, address writer)
+    {
         Log storage log = _logs[logId];
         return (log.count, log.size, log.logRoot, _anchorHashes[logId][log.count], log.writer);
     }
 
     /// @notice Hash of anchor `number` of a log, counted from 1; 0 when there is none.
-    /// @dev keccak256(abi.encode(chain id, this contract, log id, number, previous, size, log root, map root)), where
-    /// each field fills 32 bytes.
+    /// @dev keccak256(abi.encode(chain id, this contract, log id, number, previous, size, log root, map
+    /// root)), where each field fills 32 bytes.
     function anchorHash(bytes32 logId, uint32 number) external view returns (bytes32) {
         return _anchorHashes[logId][number];
     }
 
-    /// @dev The number of anchors before this one. Reverts unless the writer continues the log from its newest anchor.
+    /// @dev The number of anchors before this one. Reverts unless the writer continues the log from its
+    /// newest anchor.
     function _checkContinues(
         bytes32 logId,
         bytes32 previous,
@@ -172,8 +181,9 @@ contract TraceLog is AccessControlDefaultAdminRules, Pausable {
         bytes32 logRoot,
         bytes32 mapRoot
     ) private view returns (bytes32) {
-        return
-            keccak256(abi.encode(block.chainid, address(this), logId, number, previous, size, logRoot, mapRoot));
+        return keccak256(
+            abi.encode(block.chainid, address(this), logId, number, previous, size, logRoot, mapRoot)
+        );
     }
 
     function _isOpen(bytes32 logId) private view returns (bool) {
