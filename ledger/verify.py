@@ -6,12 +6,15 @@ need only the bundle and `Trust`; step 9 asks a chain. "Could not check" is neve
 This file and ledger/domain run from a copy, with no third-party package but `cryptography`.
 """
 
+import argparse
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.request import Request, urlopen
 
@@ -447,17 +450,63 @@ def _final_block(trust: Trust, chain: ChainSource) -> int:
     return chain.newest_block() - trust.confirmations
 
 
-__all__ = [
-    "STEPS",
-    "AnchorNotice",
-    "ChainSource",
-    "JsonRpcChain",
-    "Outcome",
-    "Refuted",
-    "Step",
-    "Trust",
-    "Undetermined",
-    "Verdict",
-    "Verified",
-    "verify",
-]
+# ----------------------------------------------------------------------------- command line
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`suyuan verify FILE [--trust FILE] [--rpc URL]`; exit code 0, 1 or 2 for the three verdicts.
+
+    What cannot be read at all (no such file, no trust file) is 2 as well: nothing was checked.
+    """
+    parser = argparse.ArgumentParser(
+        prog="suyuan verify", description="Verify a bundle: is this history true, unaltered and complete?"
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the verify command."""
+    parser.add_argument("file", type=Path, help="the bundle")
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        default=Path("var/trust.json"),
+        help="what to believe (default: var/trust.json)",
+    )
+    parser.add_argument("--rpc", help="Ethereum JSON-RPC URL (default: the one in the trust file)")
+    parser.add_argument("--offline", action="store_true", help="ask no chain: steps 1 to 8 only")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the steps and the verdict of the named file; its exit code."""
+    try:
+        raw = arguments.file.read_bytes()
+        trust = Trust.parse(arguments.trust.read_text())
+    except (OSError, UnicodeDecodeError, Invalid) as error:
+        print(f"Undetermined: {error}", file=sys.stderr)
+        return Undetermined.exit_code
+    url = None if arguments.offline else arguments.rpc or trust.rpc_url
+    verdict = verify(raw, trust, JsonRpcChain(url) if url else None)
+    print(report(verdict))
+    return verdict.exit_code
+
+
+def report(verdict: Verdict) -> str:
+    """The steps, one a line, then the verdict."""
+    lines = [
+        f"{step.number}  {step.outcome.value:<11}  {step.name}" + (f": {step.detail}" if step.detail else "")
+        for step in verdict.steps
+    ]
+    match verdict:
+        case Verified():
+            lines.append("Verified")
+        case Refuted(step=number, reason=reason):
+            lines.append(f"Refuted at step {number}: {reason}")
+        case Undetermined(reason=reason):
+            lines.append(f"Undetermined: {reason}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

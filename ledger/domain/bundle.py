@@ -14,7 +14,7 @@ from ledger.domain import canonical_json
 from ledger.domain.anchor import Anchor
 from ledger.domain.commitment import LeafEntry
 from ledger.domain.errors import Invalid
-from ledger.domain.item_map import KEY_BITS, Leaf, MapProof
+from ledger.domain.item_map import ABSENT, KEY_BITS, Leaf, MapProof
 
 FORMAT = "suyuan-bundle/1"
 BYTES_MAX = 64 * 1024 * 1024
@@ -201,6 +201,8 @@ def _read_item(reader: "_Reader") -> ItemProof:
     if (reader.count("size") == 0) != (root is None):
         raise Invalid("map: an item has events and a root, or neither")
     siblings = reader.each("siblings", lambda at: at.hex_or_none("", 32), KEY_BITS)
+    if ABSENT in siblings:
+        raise Invalid("map: an absent child is written null, not as zeros")
     proof = MapProof(siblings, reader.maybe("other", _read_leaf))
     return ItemProof(reader.hex("key", 32), reader.count("size"), root, proof)
 
