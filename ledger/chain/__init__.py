@@ -1,0 +1,26 @@
+"""The chain over Ethereum JSON-RPC: `ports.Chain` and `ports.Registry`, and what sets them up.
+
+Foreign exceptions end here: a node that does not answer is ChainUnavailable, a contract that
+refuses is Invalid with its reason.
+"""
+
+from ledger.chain.capabilities import ChainOptions
+from ledger.chain.registry import EthereumRegistry, RegistryWriter, node_id
+from ledger.chain.signer import Signer, connect_signer
+from ledger.chain.trace_log import Deployment, EthereumChain, connect, deploy, open_log
+from ledger.chain.tx import account_of
+
+__all__ = [
+    "ChainOptions",
+    "Deployment",
+    "EthereumChain",
+    "EthereumRegistry",
+    "RegistryWriter",
+    "Signer",
+    "account_of",
+    "connect",
+    "connect_signer",
+    "deploy",
+    "node_id",
+    "open_log",
+]
