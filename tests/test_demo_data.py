@@ -75,7 +75,7 @@ def test_there_are_enough_events_and_items_for_pages_to_look_real() -> None:
     assert len(items) >= 200
 
 
-def test_all_five_event_types_are_told_by_at_least_five_companies_in_each_story() -> None:
+def test_ten_companies_tell_all_five_event_types() -> None:
     assert {event["type"] for event in all_raw_events()} == {
         "ObjectEvent",
         "AggregationEvent",
@@ -83,9 +83,7 @@ def test_all_five_event_types_are_told_by_at_least_five_companies_in_each_story(
         "TransactionEvent",
         "TransformationEvent",
     }
-    tellers = {(story_of(document), document.party_id) for document in WORLD.documents}
-    assert len({party for _, party in tellers}) >= 9
-    assert Counter(story for story, _ in tellers) == {"vaccine": 4, "shrimp": 7}
+    assert len({document.party_id for document in WORLD.documents}) == 10
 
 
 def test_identifiers_come_as_urns_and_as_digital_links_on_several_hosts() -> None:
