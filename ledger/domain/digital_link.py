@@ -141,8 +141,9 @@ def parse_element_string(text: str) -> list[Element]:
 
     Raises Invalid when the text is anything but bracketed AIs with values.
     """
-    elements = [Element(code, value.replace(r"\(", "(")) for code, value in _ELEMENT.findall(text)]
-    if len(text) > URI_LENGTH_MAX or not elements or write_element_string(elements) != text:
+    pairs = _ELEMENT.findall(text) if len(text) <= URI_LENGTH_MAX else []
+    elements = [Element(code, value.replace(r"\(", "(")) for code, value in pairs]
+    if not elements or write_element_string(elements) != text:
         raise Invalid(f"{text[:80]!r}: not an element string like (01)09506000134352(21)S1")
     return elements
 
