@@ -322,12 +322,15 @@ class Chain(Protocol):
     def account(self) -> bytes: ...
     def head(self, log_id: bytes) -> ChainHead: ...
     def anchor_hash(self, log_id: bytes, number: int) -> bytes | None: ...
+    def next_nonce(self) -> int:
+        """How many txs of the account are mined. Any tx of a lower nonce is mined now or never."""
+
     def sign_anchor(
         self, anchor: Anchor, proof: Sequence[bytes], replaces: SignedTx | None = None
     ) -> SignedTx:
         """A raw tx that anchors exactly `anchor`: with the account's next nonce, or with the nonce
-        of `replaces` and a price at least 12.5 % higher. Raises Invalid when the contract would refuse
-        it, with the contract's reason."""
+        of `replaces` and a price at least 12.5 % higher (`replaces` itself where nothing dearer is
+        sent). Raises Invalid when the contract would refuse it, with the contract's reason."""
 
     def send(self, tx: SignedTx) -> None:
         """Hand the raw bytes to the node; a node that already knows them is no error."""
