@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from ledger.domain import vocabulary
 from ledger.domain.canonical_json import JsonValue, pointer_step
 from ledger.domain.errors import Invalid, Problem
 from ledger.domain.events import prefixes_in
 from ledger.domain.identifiers import parse_identifier
-from ledger.domain.vocabulary import Vocabulary
+from ledger.domain.vocabulary import STANDARD_PREFIXES, Vocabulary
 
 ENTRIES_MAX: Final = 100_000
 """Entries in all lists of one event together."""
@@ -24,17 +23,7 @@ URI_LENGTH_MAX: Final = 2_048
 TEXT_LENGTH_MAX: Final = 65_536
 
 Prefixes: TypeAlias = Mapping[str, str]
-
-STANDARD_PREFIXES: Final[Prefixes] = {
-    "epcis": "https://ref.gs1.org/epcis/",
-    "cbv": vocabulary.CBV,
-    "cbvmda": "urn:epcglobal:cbv:mda:",
-    "gs1": vocabulary.GS1_VOC,
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
-}
+"""Prefix -> namespace as the document declares them; those of the standard hold as well."""
 
 
 class Reading:
@@ -83,7 +72,7 @@ def _declare(name: str, definition: JsonValue, prefixes: dict[str, str]) -> None
     if name.startswith("@") or ":" in name or definition is None:
         return
     namespace = _check_uri(_expand(_expect_text(definition), prefixes))
-    if name in ("http", "https", "urn"):
+    if f"{name}:" in _NEVER_PREFIXES:
         raise Invalid(f"{name!r} cannot be a prefix, because URIs begin with it: choose another name")
     if name in ("epcis", "cbv") and namespace != STANDARD_PREFIXES[name]:
         raise Invalid(f"prefix {name!r} is the standard's own: choose another name")
@@ -158,7 +147,7 @@ def _check_name(name: str, prefixes: Prefixes) -> None:
     prefix, colon, local = name.partition(":")
     if not colon:
         return
-    if prefix not in prefixes and prefix not in ("http", "https", "urn"):
+    if _namespace(prefix, prefixes) is None and not name.startswith(_NEVER_PREFIXES):
         raise Invalid(f"prefix {prefix!r} is not declared: add it to @context")
     if not local:
         raise Invalid(f"{name!r} is a prefix without a name")
@@ -323,12 +312,20 @@ def _expect_text(value: JsonValue) -> str:
     return value
 
 
+_NEVER_PREFIXES: Final = ("http:", "https:", "urn:")
+
+
 def _expand(text: str, prefixes: Prefixes) -> str:
     """`text` with its prefix replaced by the namespace, if it is a declared one (JSON-LD compact IRI)."""
+    if text.startswith(_NEVER_PREFIXES):
+        return text
     prefix, colon, local = text.partition(":")
-    if colon and prefix in prefixes and not local.startswith("//"):
-        return prefixes[prefix] + local
-    return text
+    namespace = _namespace(prefix, prefixes) if colon else None
+    return text if namespace is None or local.startswith("//") else namespace + local
+
+
+def _namespace(prefix: str, prefixes: Prefixes) -> str | None:
+    return prefixes.get(prefix) or STANDARD_PREFIXES.get(prefix)
 
 
 def _check_uri(text: str) -> str:

@@ -18,7 +18,6 @@ from ledger.domain import canonical_json, vocabulary
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.errors import Invalid, Problem
 from ledger.domain.event_fields import (
-    STANDARD_PREFIXES,
     Fields,
     Prefixes,
     Read,
@@ -90,7 +89,7 @@ def parse_document(raw: bytes) -> Document:
 def parse_event(value: JsonValue) -> Event:
     """The event that `value` says, for instance its stored form. Raises Invalid with all problems."""
     problems: list[Problem] = []
-    event = _read_event(value, "", STANDARD_PREFIXES, problems)
+    event = _read_event(value, "", {}, problems)
     if event is None:
         raise Invalid(f"not an EPCIS event: {problems[0]}", problems)
     return event
@@ -111,13 +110,13 @@ def _open_document(
 ) -> tuple[Prefixes, Sequence[tuple[str, JsonValue]]]:
     """The prefixes of the document, and its events with their pointers."""
     if isinstance(value, list):
-        return STANDARD_PREFIXES, [(f"/{index}", entry) for index, entry in enumerate(value)]
+        return {}, [(f"/{index}", entry) for index, entry in enumerate(value)]
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(kind, str) or kind not in _EVENT_LISTS:
-        return STANDARD_PREFIXES, [("", value)]
+        return {}, [("", value)]
 
     problems += _check_document(value, _DOCUMENT_REQUIRED[kind])
-    prefixes = read_context(value.get("@context"), "/@context", STANDARD_PREFIXES, problems)
+    prefixes = read_context(value.get("@context"), "/@context", {}, problems)
     at, body = "", value.copy()
     found: JsonValue = body
     for name in _EVENT_LISTS[kind]:

@@ -198,7 +198,7 @@ class Event:
     ilmd: Extensions = field(default_factory=dict)
     extensions: Extensions = field(default_factory=dict)
     namespaces: Mapping[str, str] = field(default_factory=dict)
-    """The prefixes that extension names of this event use, and no others."""
+    """The prefixes that names of extensions use, but those that only the standard context declares."""
 
     @property
     def declaration_time(self) -> datetime | None:

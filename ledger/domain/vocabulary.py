@@ -7,13 +7,25 @@ Words are those of CBV 2.0, sections 7.1 to 7.6 and its sensor tables. Private v
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ledger.domain.errors import Invalid
 
 CBV: Final = "https://ref.gs1.org/cbv/"
-GS1_VOC: Final = "https://gs1.org/voc/"
+GS1_VOC: Final = "https://ref.gs1.org/voc/"
+
+STANDARD_PREFIXES: Final[Mapping[str, str]] = {
+    "epcis": "https://ref.gs1.org/epcis/",
+    "cbv": CBV,
+    "cbvmda": "urn:epcglobal:cbv:mda:",
+    "gs1": GS1_VOC,
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "dcterms": "http://purl.org/dc/terms/",
+}
+"""What the standard JSON-LD context of EPCIS 2.0.1 declares, and so need not be declared again."""
 
 
 class Vocabulary:
@@ -59,7 +71,7 @@ def _cbv(name: str, web: str, urn: str, words: str) -> Vocabulary:
 
 
 def _gs1(name: str, words: str) -> Vocabulary:
-    return Vocabulary(name, (GS1_VOC, "https://ref.gs1.org/voc/", "https://www.gs1.org/voc/"), words)
+    return Vocabulary(name, (GS1_VOC, "https://gs1.org/voc/", "https://www.gs1.org/voc/"), words)
 
 
 BIZ_STEP: Final = _cbv(

@@ -1,0 +1,310 @@
+"""The CBV event hash: an identifier that anybody can compute from an event, in both published forms.
+
+We serve it for exchange with other systems, beside our own commitment. It does not prove content: its
+pre-hash string has no separators, so two different events can share one, and error declarations are left out.
+
+Source: CBV 2.0 and the CBV 2.1 draft, "EPCIS event hash ID", as their reference implementation read them in
+July 2026. The two differ in one thing: 2.1 names the sensorElementList and keeps extensions of a standard
+field in their place; 2.0 names only the sensor elements and moves such extensions behind the ilmd.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias
+
+from ledger.domain import vocabulary
+from ledger.domain.canonical_json import JsonValue
+from ledger.domain.digital_link import CANONICAL_STEM
+from ledger.domain.errors import Invalid
+from ledger.domain.event_fields import parse_time
+from ledger.domain.events import (
+    SENSOR_METADATA_NAMES,
+    SENSOR_REPORT_NAMES,
+    AggregationEvent,
+    Event,
+    Extensions,
+    ObjectEvent,
+    Place,
+    Quantity,
+    SensorElement,
+    SensorMetadata,
+    SensorReport,
+    SourceOrDestination,
+    TransactionEvent,
+    TransformationEvent,
+    format_time,
+)
+from ledger.domain.identifiers import normalise_uri
+from ledger.domain.vocabulary import STANDARD_PREFIXES, Vocabulary
+
+Version: TypeAlias = Literal["2.0", "2.1"]
+
+
+def event_hash(event: Event, version: Version) -> str:
+    """The event hash ID, as in ni:///sha-256;6ae9...39d7?ver=CBV2.0."""
+    return _wrap(prehash(event, version), version)
+
+
+def event_hashes(event: Event) -> tuple[str, str]:
+    """The event hash IDs of CBV 2.0 and 2.1, for most events at the cost of one."""
+    places = (event.read_point, event.biz_location)
+    differs = event.sensor_elements or any(place and place.extensions for place in places)
+    older = prehash(event, "2.0")
+    newer = prehash(event, "2.1") if differs else older
+    return _wrap(older, "2.0"), _wrap(newer, "2.1")
+
+
+def prehash(event: Event, version: Version) -> str:
+    """The text that is hashed: what the event says, in canonical order and without separators."""
+    inline = version == "2.1"
+    namespaces = event.namespaces
+    read_point = _place("readPoint", event.read_point, namespaces)
+    biz_location = _place("bizLocation", event.biz_location, namespaces)
+    sensors = [_sensor_element(element, namespaces, inline=inline) for element in event.sensor_elements]
+    parts = [
+        f"eventType={event.type}",
+        f"eventTime={format_time(event.event_time)}",
+        f"eventTimeZoneOffset={event.time_zone_offset}",
+        *_what(event),
+        *_word("bizStep", event.biz_step, vocabulary.BIZ_STEP),
+        *_word("disposition", event.disposition, vocabulary.DISPOSITION),
+        *_persistent_disposition(event),
+        *(read_point if inline else read_point[:1]),
+        *(biz_location if inline else biz_location[:1]),
+        *_list("bizTransactionList", _biz_transactions(event)),
+        *_list("sourceList", _ends("source", event.sources)),
+        *_list("destinationList", _ends("destination", event.destinations)),
+        *(["sensorElementList"] if inline and sensors else []),
+        *sorted(standard for standard, _ in sensors),
+        *(["ilmd", _extensions(event.ilmd, namespaces)] if event.ilmd else []),
+    ]
+    if not inline:
+        parts += [f"readPoint{read_point[1]}"] if read_point[1:] else []
+        parts += [f"bizLocation{biz_location[1]}"] if biz_location[1:] else []
+        parts += sorted(f"sensorElement{extensions}" for _, extensions in sensors if extensions)
+    parts.append(_extensions(event.extensions, namespaces))
+    return "".join(parts)
+
+
+def _wrap(text: str, version: Version) -> str:
+    return f"ni:///sha-256;{hashlib.sha256(text.encode()).hexdigest()}?ver=CBV{version}"
+
+
+def _what(event: Event) -> Iterator[str]:
+    match event:
+        case ObjectEvent():
+            yield from _epcs("epcList", event.epcs)
+            yield from _quantities("quantityList", event.quantities)
+        case TransactionEvent():
+            yield from _epcs("epcList", event.epcs)
+            yield from _uri("parentID", event.parent_id)
+            yield from _quantities("quantityList", event.quantities)
+        case AggregationEvent():  # and AssociationEvent
+            yield from _uri("parentID", event.parent_id)
+            yield from _epcs("childEPCs", event.child_epcs)
+            yield from _quantities("childQuantityList", event.child_quantities)
+        case TransformationEvent():
+            yield from _epcs("inputEPCList", event.input_epcs)
+            yield from _quantities("inputQuantityList", event.input_quantities)
+            yield from _epcs("outputEPCList", event.output_epcs)
+            yield from _quantities("outputQuantityList", event.output_quantities)
+    if event.action:
+        yield f"action={event.action}"
+    if isinstance(event, TransformationEvent):
+        yield from _uri("transformationID", event.transformation_id)
+
+
+def _list(name: str, entries: Iterable[str]) -> list[str]:
+    """The name once, then the entries by code point; nothing for an empty list."""
+    ordered = sorted(entries)
+    return [name, *ordered] if ordered else []
+
+
+def _epcs(name: str, epcs: Iterable[str]) -> list[str]:
+    return _list(name, [f"epc={_normalise(epc)}" for epc in epcs])
+
+
+def _quantities(name: str, quantities: Iterable[Quantity]) -> list[str]:
+    return _list(name, map(_quantity, quantities))
+
+
+def _quantity(entry: Quantity) -> str:
+    quantity = "" if entry.quantity is None else f"quantity={_number(entry.quantity)}"
+    uom = "" if entry.uom is None else f"uom={entry.uom}"
+    return f"quantityElementepcClass={_normalise(entry.epc_class)}{quantity}{uom}"
+
+
+def _uri(name: str, uri: str | None) -> list[str]:
+    return [] if uri is None else [f"{name}={_normalise(uri)}"]
+
+
+def _word(name: str, word: str | None, words: Vocabulary) -> list[str]:
+    return [] if word is None else [f"{name}={_normalise(words.expand(word))}"]
+
+
+def _persistent_disposition(event: Event) -> Iterator[str]:
+    if event.persistent_disposition:
+        yield "persistentDisposition"
+        for name, words in (
+            ("set", event.persistent_disposition.set),
+            ("unset", event.persistent_disposition.unset),
+        ):
+            yield from sorted(part for word in words for part in _word(name, word, vocabulary.DISPOSITION))
+
+
+def _place(name: str, place: Place | None, namespaces: Mapping[str, str]) -> list[str]:
+    """Up to two parts: the place, and its extensions if any."""
+    if place is None:
+        return []
+    standard = f"{name}id={_normalise(place.uri)}"
+    return [standard, _extensions(place.extensions, namespaces)] if place.extensions else [standard]
+
+
+def _biz_transactions(event: Event) -> Iterator[str]:
+    for entry in event.biz_transactions:
+        # The type goes before the value, and takes part in the order of the list.
+        kind = "".join(_word("type", entry.type, vocabulary.BIZ_TRANSACTION_TYPE))
+        yield f"{kind}bizTransaction={_normalise(entry.uri)}"
+
+
+def _ends(name: str, entries: Iterable[SourceOrDestination]) -> Iterator[str]:
+    for entry in entries:
+        kind = "".join(_word("type", entry.type, vocabulary.SOURCE_DESTINATION_TYPE))
+        yield f"{kind}{name}={_normalise(entry.uri)}"
+
+
+def _sensor_element(
+    element: SensorElement, namespaces: Mapping[str, str], *, inline: bool
+) -> tuple[str, str]:
+    """The element, and what follows it elsewhere: its extensions, where they are not inline."""
+    metadata = _record("sensorMetadata", element.metadata, SENSOR_METADATA_NAMES, namespaces)
+    reports = [_record("sensorReport", report, SENSOR_REPORT_NAMES, namespaces) for report in element.reports]
+    own = _extensions(element.extensions, namespaces)
+    if inline:
+        entries = sorted(fields + extensions for fields, extensions in reports)
+        return f"sensorElement{''.join(metadata)}{''.join(entries)}{own}", ""
+    standard = f"sensorElement{metadata[0]}{''.join(sorted(fields for fields, _ in reports))}"
+    moved = [f"sensorMetadata{metadata[1]}"] if metadata[1] else []
+    moved += sorted(f"sensorReport{extensions}" for _, extensions in reports if extensions)
+    return standard, "".join(moved) + own
+
+
+def _record(
+    name: str,
+    record: SensorMetadata | SensorReport | None,
+    names: Mapping[str, str],
+    namespaces: Mapping[str, str],
+) -> tuple[str, str]:
+    """The standard fields under their name, and the extensions."""
+    if record is None:
+        return "", ""
+    values = [(field, getattr(record, attribute)) for field, attribute in names.items()]
+    fields = [f"{field}={_value(field, value)}" for field, value in values if value is not None]
+    return name + "".join(fields), _extensions(record.extensions, namespaces)
+
+
+_SENSOR_WORDS: Final = {
+    "type": vocabulary.MEASUREMENT_TYPE,
+    "exception": vocabulary.ALERT_TYPE,
+    "component": vocabulary.COMPONENT,
+}
+
+
+def _value(field: str, value: str | bool | Decimal | datetime) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, datetime):
+        return format_time(value)
+    if field in _SENSOR_WORDS:
+        return _normalise(_SENSOR_WORDS[field].expand(value))
+    return _normalise(value.strip())
+
+
+def _extensions(extensions: Extensions, namespaces: Mapping[str, str]) -> str:
+    return "".join(
+        sorted(part for name, value in extensions.items() for part in _extension(name, value, namespaces))
+    )
+
+
+def _extension(name: str, value: JsonValue, namespaces: Mapping[str, str]) -> Iterator[str]:
+    qualified = _qualify(name, namespaces)
+    if qualified == _COMMENT:
+        return
+    for element in value if isinstance(value, list) else [value]:
+        if isinstance(element, dict):
+            yield qualified + _extensions(element, namespaces)
+        elif isinstance(element, list):
+            yield from _extension(name, element, namespaces)
+        elif element is None or element == "":
+            yield qualified
+        else:
+            yield f"{qualified}={_plain(element)}"
+
+
+_COMMENT: Final = "{http://www.w3.org/2000/01/rdf-schema#}comment"
+
+# The reference writes the namespace of master data as XML does, without the colon that JSON-LD needs.
+_HASHED_PREFIXES: Final[Mapping[str, str]] = {**STANDARD_PREFIXES, "cbvmda": "urn:epcglobal:cbv:mda"}
+
+
+def _qualify(name: str, namespaces: Mapping[str, str]) -> str:
+    """{namespace}local for a prefixed name or a URI; a name inside an extension may have neither."""
+    prefix, colon, local = name.partition(":")
+    if not colon:
+        return name
+    namespace = namespaces.get(prefix) or _HASHED_PREFIXES.get(prefix)
+    if namespace is None:
+        namespace, local = _LAST_STEP.fullmatch(name).groups()  # type: ignore[union-attr]
+    return f"{{{_GS1_VOC.sub(vocabulary.GS1_VOC, namespace)}}}{local}"
+
+
+_LAST_STEP: Final = re.compile(r"(.*[:/#])(.*)", re.DOTALL)
+_GS1_VOC: Final = re.compile(r"^https://gs1\.org/voc/")
+
+
+def _plain(value: str | bool | int | float) -> str:
+    """A value of unknown type, by its looks: XML knows extensions only as text, and must hash alike."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return _number(Decimal(repr(value)))
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return _number(Decimal(text))
+    if _TIME.match(text):
+        try:
+            return format_time(parse_time(text))
+        except Invalid:
+            return text
+    return _normalise(text)
+
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
+
+
+def _number(number: Decimal) -> str:
+    """Without exponent, without zeros at either end."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _normalise(uri: str) -> str:
+    """The canonical Digital Link of a GS1 identifier in any spelling; other text as it is."""
+    if not uri.startswith(("http", "urn:epc:")):
+        return uri
+    uri = normalise_uri(uri)
+    if "%2" in uri and uri.startswith(CANONICAL_STEM):
+        # The reference leaves what EPC URNs leave: ! ' ( ) * stand for themselves.
+        return _LEFT_ALONE.sub(lambda escape: chr(int(escape[0][1:], 16)), uri)
+    return uri
+
+
+_LEFT_ALONE: Final = re.compile("%2[1789A]")
