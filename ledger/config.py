@@ -48,6 +48,10 @@ class Settings:
             values[known[variable].name] = _read(variable, text, type(known[variable].default))
         return Settings(**values)
 
+    def to_env(self) -> dict[str, str]:
+        """The variables that make these settings."""
+        return {variable_of(f.name): str(getattr(self, f.name)) for f in fields(self)}
+
     @property
     def store_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'suyuan.db'}"
@@ -60,6 +64,11 @@ class Settings:
     @property
     def trust_path(self) -> Path:
         return self.data_dir / "trust.json"
+
+    @property
+    def halt_path(self) -> Path:
+        """Holds the reason while the node refuses to write, because chain and store disagree."""
+        return self.data_dir / "halted.txt"
 
     @property
     def demo_keys_path(self) -> Path:

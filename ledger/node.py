@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.config import Settings
 from ledger.domain.access import PrefixIndex
 from ledger.domain.checkpoint import LogSigner
-from ledger.domain.errors import NotFound
+from ledger.domain.errors import ForkDetected, NotFound
 from ledger.ports import Store
 from ledger.verify import Trust
 
@@ -45,6 +45,10 @@ class Prefixes:
             self._read_ms = now
         return self._index
 
+    def forget(self) -> None:
+        """Read the store again at the next call."""
+        self._read_ms = -PREFIXES_FRESH_MS
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -59,6 +63,11 @@ class Node:
     @property
     def log(self) -> LogIdentity:
         return LogIdentity(self.trust.chain_id, self.trust.contract, self.trust.log_id)
+
+    def check_not_halted(self) -> None:
+        """Raises ForkDetected while chain and store disagree: nothing may be added then."""
+        if self.settings.halt_path.exists():
+            raise ForkDetected(f"this node does not write: {self.settings.halt_path.read_text()}")
 
 
 def now_ms() -> int:

@@ -77,7 +77,7 @@ def _company_digits(uri: str) -> str | None:
 
 def claimed_uris(event: Event) -> list[str]:
     """The identifiers that the event's submitter must have the right to speak for."""
-    roles = _CLAIMED.get((type(event).__name__, event.action), frozenset())
+    roles = _CLAIMED.get((event.type, event.action), frozenset())
     return [uri for uri, role in event.items() if role in roles]
 
 

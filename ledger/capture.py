@@ -1,0 +1,215 @@
+"""Capture: a document comes in, events with commitments stand in the log, a receipt goes out.
+
+Parse once, report every fault, ask who may speak for the identifiers, then one SQL transaction.
+When `capture` returns, the events are durable; anchoring follows later and is never waited for.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from ledger.domain import canonical_json
+from ledger.domain.access import claimed_uris
+from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem
+from ledger.domain.event_hash import event_hashes
+from ledger.domain.event_parser import Document, parse_document
+from ledger.domain.events import Event, event_to_json, mint_event_id
+from ledger.node import Node
+from ledger.ports import ApiKey, Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
+
+ErrorBehaviour = Literal["rollback", "proceed"]
+
+RECEIPT_FORMAT = "suyuan-receipt/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that is ready for the log, all but its place and time."""
+
+    pointer: str
+    event: Event
+    identity: EventIdentity
+    body: bytes
+
+
+def capture(
+    node: Node, submitter: ApiKey, raw: bytes, error_behaviour: ErrorBehaviour = "rollback"
+) -> CaptureJob:
+    """The finished capture job, with its signed receipt.
+
+    An event that is already captured, same in every byte, is not captured again and stands in the
+    receipt, so a request may be repeated. With "rollback" a document with any fault raises
+    Invalid, NotAllowed or Conflict and nothing is stored; with "proceed" its good events are
+    captured and the job lists the others. ForkDetected while the node does not write.
+    """
+    node.check_not_halted()
+    document = _parse(node, raw)
+    drafts = [_draft(pointer, event) for pointer, event in document.events]
+    foreign = _find_foreign(node, submitter, drafts)
+    if error_behaviour == "rollback":
+        _refuse(document.problems, foreign)
+    refused = {problem.pointer for problem in foreign}
+    allowed = [draft for draft in drafts if draft.pointer not in refused]
+    with node.store.append() as batch:
+        created_ms = max(node.clock(), batch.recorded_at_ms)
+        captured, fresh, conflicts = _sort_out(batch, allowed)
+        if conflicts and error_behaviour == "rollback":
+            raise Conflict(str(conflicts[0]))
+        capture_id = node.random_bytes(16).hex()
+        rows = [
+            _place(node, submitter, draft, batch.size + offset, created_ms, capture_id)
+            for offset, draft in enumerate(fresh)
+        ]
+        batch.add(rows)
+        captured += [event for event, _ in rows]
+        problems = [*document.problems, *foreign, *conflicts]
+        job = CaptureJob(
+            capture_id=capture_id,
+            party_id=submitter.party_id,
+            created_ms=created_ms,
+            finished_ms=max(node.clock(), created_ms),
+            success=not problems,
+            error_behaviour=error_behaviour,
+            errors=json.dumps([{"pointer": p.pointer, "message": p.message} for p in problems]),
+            receipt=_receipt(node, capture_id, created_ms, captured) if captured else "",
+        )
+        batch.add_job(job)
+    return job
+
+
+def _parse(node: Node, raw: bytes) -> Document:
+    document = parse_document(raw)
+    limit = node.settings.capture_limit_events
+    if len(document.events) > limit:
+        raise Invalid(f"document has {len(document.events)} events, at most {limit} fit: split it")
+    return document
+
+
+def _refuse(problems: Sequence[Problem], foreign: Sequence[Problem]) -> None:
+    if problems:
+        raise Invalid(f"{len(problems)} problems in the document, nothing was captured", problems)
+    if foreign:
+        raise NotAllowed(
+            f"{len(foreign)} events speak for identifiers of others, nothing was captured", foreign
+        )
+
+
+def _draft(pointer: str, event: Event) -> Draft:
+    event_id = event.event_id or mint_event_id(event)
+    event = replace(event, event_id=event_id)
+    declared = event.declaration_time
+    identity = EventIdentity(event_id, None if declared is None else _milliseconds(declared))
+    return Draft(pointer, event, identity, canonical_json.encode(event_to_json(event)))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
+    """One problem for each event whose submitter may not speak for an identifier in it."""
+    party = node.store.party(submitter.party_id)
+    account = party.account if party else b""
+    prefixes = node.prefixes.index()
+    known: dict[str, bool] = {}
+    problems = []
+    for draft in drafts:
+        for uri in claimed_uris(draft.event):
+            if uri not in known:
+                known[uri] = prefixes.may_speak(account, uri)
+            if not known[uri]:
+                holder = next((entry.text for entry in prefixes.above(uri)), "")
+                problems.append(
+                    Problem(
+                        draft.pointer,
+                        f"party {submitter.party_id} may not speak for {uri}: "
+                        f"prefix {holder or 'none'} is registered to another account; "
+                        "record what you saw with action OBSERVE, or have the prefix delegated to you",
+                    )
+                )
+                break
+    return problems
+
+
+def _sort_out(batch: Append, drafts: Sequence[Draft]) -> tuple[list[StoredEvent], list[Draft], list[Problem]]:
+    """Which drafts are captured already, which are new, and which contradict what is captured."""
+    known = batch.find([draft.identity for draft in drafts])
+    captured: list[StoredEvent] = []
+    fresh: dict[EventIdentity, Draft] = {}
+    conflicts = []
+    for draft in drafts:
+        stored = known.get(draft.identity)
+        if stored is not None and _same(stored, draft):
+            captured.append(stored)
+        elif stored is not None or fresh.setdefault(draft.identity, draft).body != draft.body:
+            conflicts.append(
+                Problem(
+                    draft.pointer,
+                    f"eventID {draft.identity.event_id} already stands with other content: "
+                    "give this event its own eventID, or declare the first one in error",
+                )
+            )
+    return captured, list(fresh.values()), conflicts
+
+
+def _same(stored: StoredEvent, draft: Draft) -> bool:
+    """Whether the log committed to this very body; an erased one can no longer be compared."""
+    return stored.salt is not None and commit(stored.salt, draft.body) == stored.commitment
+
+
+def _place(
+    node: Node, submitter: ApiKey, draft: Draft, log_index: int, recorded_at_ms: int, capture_id: str
+) -> tuple[StoredEvent, list[ItemLink]]:
+    event, salt = draft.event, node.random_bytes(SALT_BYTES)
+    links = [ItemLink(item_key(uri), uri, role) for uri, role in event.items()]
+    keys = {link.key for link in links}
+    entry = LeafEntry(
+        commitment=commit(salt, draft.body),
+        recorded_at_ms=recorded_at_ms,
+        submitter_key_id=submitter.key_id,
+        ids_count=len(keys),
+        ids_root=ids_root(keys),
+    )
+    hash_20, hash_21 = event_hashes(event)
+    stored = StoredEvent(
+        log_index=log_index,
+        identity=draft.identity,
+        event_type=event.type,
+        event_time_ms=_milliseconds(event.event_time),
+        recorded_at_ms=recorded_at_ms,
+        action=event.action,
+        biz_step=event.biz_step,
+        disposition=event.disposition,
+        read_point=event.read_point.uri if event.read_point else None,
+        biz_location=event.biz_location.uri if event.biz_location else None,
+        party_id=submitter.party_id,
+        submitter_key_id=submitter.key_id,
+        ids_count=entry.ids_count,
+        ids_root=entry.ids_root,
+        commitment=entry.commitment,
+        leaf_hash=entry.hash,
+        event_hash=hash_20,
+        event_hash_21=hash_21,
+        body=draft.body,
+        salt=salt,
+        capture_id=capture_id,
+    )
+    return stored, links
+
+
+def _receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:
+    """The node's signed promise: these commitments stand at these indices and will be anchored in time."""
+    promise: Mapping[str, Any] = {
+        "captureID": capture_id,
+        "logId": node.log.log_id.hex(),
+        "capturedAt": captured_ms,
+        "anchoredBy": captured_ms + node.settings.anchor_promise_seconds * 1000,
+        "events": [
+            {"eventID": e.identity.event_id, "index": e.log_index, "commitment": e.commitment.hex()}
+            for e in sorted(events, key=lambda e: e.log_index)
+        ],
+    }
+    return node.signer.sign(f"{RECEIPT_FORMAT}\n{canonical_json.encode(promise).decode()}\n")

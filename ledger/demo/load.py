@@ -1,0 +1,92 @@
+"""Load the demonstration: companies with prefixes of their own capture their own documents."""
+
+import json
+import secrets
+from collections.abc import Callable
+
+from ledger.capture import capture
+from ledger.chain import account_of
+from ledger.config import Settings
+from ledger.demo.world import Company, Product, World, load_world
+from ledger.domain.access import GS1
+from ledger.node import Node, load_secret, write_private
+from ledger.parties import authenticate, new_key
+from ledger.ports import ApiKey, MasterData, Party
+from ledger.setup import ADMIN, Account, connect_registry, registry_writer
+
+Say = Callable[[str], None]
+
+
+def load_demo(node: Node, account: Account, say: Say) -> World:
+    """Register the companies on chain, make their API keys, capture their documents in order.
+
+    May be repeated: what is there already stays as it is, only the keys are new.
+    """
+    world = load_world()
+    say(f"Registering {len(world.companies)} companies and their identifier prefixes on chain ...")
+    _register(node, account, world)
+    node.store.put_master_data(_master_data(world))
+    keys = _make_keys(node, world)
+    events = 0
+    for number, document in enumerate(world.documents, 1):
+        job = capture(node, keys[document.party_id], document.raw)
+        events += len(_receipt_events(job.receipt))
+        say(f"Captured document {number} of {len(world.documents)}: {document.path}")
+    say(f"{events} events of {len(keys)} companies are in the log.")
+    return world
+
+
+def _receipt_events(receipt: str) -> list[object]:
+    events = json.loads(receipt.split("\n")[1])["events"]
+    assert isinstance(events, list)
+    return events
+
+
+def _register(node: Node, account: Account, world: World) -> None:
+    store, settings = node.store, node.settings
+    registry = connect_registry(settings, store, account)
+    known = {entry.text for entry in registry.entries()[0] if entry.scheme == GS1}
+    writer = registry_writer(settings, store, account)
+    for company in world.companies:
+        owner = account_of(_account_key(settings, company, account))
+        store.put_party(Party(company.party_id, company.name, company.name_zh, owner))
+        if company.company_prefix not in known:
+            writer.allocate(GS1, company.company_prefix, owner)
+    entries, block_number = registry.entries()
+    store.replace_prefixes(entries, block_number)
+    node.prefixes.forget()
+
+
+def _account_key(settings: Settings, company: Company, account: Account) -> bytes:
+    if company.party_id == ADMIN:
+        return account.key
+    path = settings.data_dir / "keys" / "parties" / f"{company.party_id}.key"
+    return load_secret(path, lambda: secrets.token_bytes(32))
+
+
+def _make_keys(node: Node, world: World) -> dict[str, ApiKey]:
+    """A key for each company; demo-keys.json gets the one of the first company in each role."""
+    texts: dict[str, str] = {}
+    keys: dict[str, ApiKey] = {}
+    for company in world.companies:
+        text = new_key(node.store, company.party_id, company.role, node.clock(), node.random_bytes)
+        keys[company.party_id] = authenticate(node.store, text)
+        texts.setdefault(company.role, text)
+    write_private(node.settings.demo_keys_path, json.dumps(texts, indent=2) + "\n")
+    return keys
+
+
+def _master_data(world: World) -> list[MasterData]:
+    parties = [MasterData(c.uri, "party", c.name, c.name_zh, {}) for c in world.companies]
+    places = [
+        MasterData(p.uri, "place", p.name, p.name_zh, {"city": p.city, "city_zh": p.city_zh})
+        for p in world.places
+    ]
+    products = [MasterData(p.uri, "product", p.name, p.name_zh, _product_details(p)) for p in world.products]
+    return [*parties, *places, *products]
+
+
+def _product_details(product: Product) -> dict[str, str]:
+    """A missing end of the storage range is left out."""
+    ends = {"celsius_min": product.celsius_min, "celsius_max": product.celsius_max}
+    return {"net_content": product.net_content} | {k: str(v) for k, v in ends.items() if v is not None}

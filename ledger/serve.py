@@ -1,0 +1,127 @@
+"""`suyuan serve`: the chain, the API and the anchor worker, started in order and stopped in order."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import ganache
+from ledger.config import Settings
+from ledger.domain.errors import ChainUnavailable, Invalid
+from ledger.lifeline import Child, start_child
+from ledger.node import Node
+from ledger.setup import Account, operator_account, set_up
+from ledger.store import open_store
+from ledger.worker import FORKED, encode_account
+
+_API_SECONDS = 30
+_RESTART_SECONDS = 2.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A node that serves: its API, its worker and the account that it writes with."""
+
+    node: Node
+    account: Account
+    api: Child
+    worker: Child
+
+
+def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
+    """Start everything; what was started is stopped, last first, when `stack` closes.
+
+    Raises Invalid or ChainUnavailable with one sentence that says what to do.
+    """
+    _check_port_free(settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    account = _start_chain(settings, stack, say)
+    say("Opening the ledger ...")
+    store = open_store(settings.store_url)
+    stack.callback(store.close)
+    node = set_up(settings, store, account)
+    settings.halt_path.unlink(missing_ok=True)
+    worker = start_worker(settings, account)
+    stack.callback(worker.stop)
+    api = start_child(["-m", "api"], _environment(settings))
+    stack.callback(api.stop)
+    _wait_for_api(settings, api)
+    return Running(node, account, api, worker)
+
+
+def start_worker(settings: Settings, account: Account) -> Child:
+    return start_child(["-m", "ledger.worker"], _environment(settings), encode_account(account))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The children read the same settings, whatever folder and port we were told."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SUYUAN_")}
+    return others | settings.to_env()
+
+
+def _start_chain(settings: Settings, stack: ExitStack, say: Say) -> Account:
+    if settings.rpc_url:
+        say("Connecting to the chain ...")
+        return operator_account(settings)
+    say("Starting the embedded chain (Ganache) ...")
+    chain = ganache.start(settings.data_dir / "chain", settings.chain_port)
+    stack.callback(chain.stop)
+    return Account(chain.url, chain.keys[0])
+
+
+def _check_port_free(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Invalid(
+                f"cannot listen on {settings.host} port {settings.port} ({error.strerror}): stop the program "
+                "that uses it, or choose another port with SUYUAN_PORT"
+            ) from error
+
+
+def _wait_for_api(settings: Settings, api: Child) -> None:
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    url = f"http://{host}:{settings.port}/healthz"
+    until = time.monotonic() + _API_SECONDS
+    while time.monotonic() < until:
+        if api.exit_code is not None:
+            raise ChainUnavailable(f"the API ended at once with exit code {api.exit_code}: see above")
+        try:
+            with urlopen(url, timeout=2) as answer:  # noqa: S310
+                answer.read()
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise ChainUnavailable(f"the API did not answer on {url} within {_API_SECONDS} s")
+
+
+def watch(settings: Settings, running: Running, say: Say) -> int:
+    """Wait until Ctrl-C or SIGTERM (exit code 0) or until the API ends (1); keeps a worker running."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    worker, halted = running.worker, False
+    try:
+        while not stop.wait(_RESTART_SECONDS):
+            if running.api.exit_code is not None:
+                say(f"The API ended with exit code {running.api.exit_code}; stopping.")
+                return 1
+            if worker.exit_code == FORKED and not halted:
+                halted = True
+                say(f"Halted, nothing is captured or anchored any more: {settings.halt_path.read_text()}")
+            elif worker.exit_code is not None and not halted:
+                say(f"The anchor worker ended with exit code {worker.exit_code}; starting it again.")
+                worker = start_worker(settings, running.account)
+    finally:
+        worker.stop()
+    return 0

@@ -1,0 +1,149 @@
+"""The first start: contracts deployed, log opened, root prefixes registered, facts pinned.
+
+Safe to stop at any line and call again. What was decided once (chain, contracts, origin) stands
+in the database and is never decided again.
+"""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+
+from ledger.chain import (
+    ChainOptions,
+    Deployment,
+    EthereumChain,
+    EthereumRegistry,
+    RegistryWriter,
+    Signer,
+    connect,
+    connect_signer,
+    deploy,
+    open_log,
+)
+from ledger.config import Settings
+from ledger.domain.access import GS1, URI
+from ledger.domain.anchor import log_id_of
+from ledger.domain.errors import Invalid
+from ledger.node import Node, load_secret, load_signer, open_node, write_private
+from ledger.ports import Party, Store
+from ledger.verify import Trust
+
+ADMIN = "node"
+"""The party that operates the node and owns the root of every scheme."""
+
+_DEPLOYMENT = "deployment"
+_ORIGIN = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the chain is, and the key of the account that this node writes with."""
+
+    rpc_url: str
+    key: bytes
+
+
+def operator_account(settings: Settings) -> Account:
+    """The account on a chain of the user's own: keys/account.key, made at the first call."""
+    path = settings.data_dir / "keys" / "account.key"
+    return Account(settings.rpc_url, load_secret(path, lambda: secrets.token_bytes(32)))
+
+
+def chain_options(settings: Settings) -> ChainOptions:
+    return ChainOptions(
+        fee_mode=settings.fee_mode, finality=settings.finality, answer_seconds=settings.rpc_timeout_seconds
+    )
+
+
+def set_up(settings: Settings, store: Store, account: Account) -> Node:
+    """The node, ready to capture; contracts and log are made at the first start only.
+
+    Raises Invalid when the settings contradict the first start, ChainUnavailable, or ForkDetected
+    when the chain has lost our contracts.
+    """
+    signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
+    origin = _pin(store, _ORIGIN, settings.origin, "SUYUAN_ORIGIN")
+    deployment = pinned_deployment(store) or _deploy(store, signer)
+    chain = connect_chain(settings, store, account)
+    open_log(signer, deployment.trace_log, log_id_of(origin), signer.account)
+    _open_schemes(signer, deployment)
+    store.put_party(Party(ADMIN, "Node operator", "节点运营者", signer.account))
+    finality = signer.capabilities.finality
+    trust = Trust(
+        chain_id=chain.chain_id,
+        contract=chain.contract,
+        log_key=load_signer(settings.data_dir, origin).key,
+        rpc_url=account.rpc_url,
+        confirmations=None if finality.mode == "tag" else finality.confirmations - 1,
+    )
+    write_private(settings.trust_path, trust.to_json() + "\n")
+    return open_node(settings, store)
+
+
+def _pin(store: Store, name: str, value: str, variable: str) -> str:
+    known = store.pinned(name)
+    if known is None:
+        store.pin(name, value)
+    elif known != value:
+        raise Invalid(f"{variable} is {value!r}, but this ledger began as {known!r}: set it back")
+    return value
+
+
+def pinned_deployment(store: Store) -> Deployment | None:
+    """Where this ledger's contracts stand; None before the first start."""
+    text = store.pinned(_DEPLOYMENT)
+    if text is None:
+        return None
+    fields = json.loads(text)
+    return Deployment(
+        bytes.fromhex(fields["trace_log"]), bytes.fromhex(fields["prefix_registry"]), fields["block_number"]
+    )
+
+
+def _deploy(store: Store, signer: Signer) -> Deployment:
+    deployment = deploy(signer)
+    fields = {name: v.hex() if isinstance(v, bytes) else v for name, v in asdict(deployment).items()}
+    # Should we stop before this line, the next start deploys again and nobody uses the first pair.
+    store.pin(_DEPLOYMENT, json.dumps(fields | {"chain_id": signer.chain_id}))
+    return deployment
+
+
+def connect_chain(settings: Settings, store: Store, account: Account) -> EthereumChain:
+    """Our `TraceLog`. Raises Invalid when the node behind the URL serves another chain."""
+    text = store.pinned(_DEPLOYMENT)
+    assert text is not None, "set_up comes first"
+    fields = json.loads(text)
+    return connect(
+        account.rpc_url,
+        bytes.fromhex(fields["trace_log"]),
+        account.key,
+        fields["chain_id"],
+        chain_options(settings),
+    )
+
+
+def connect_registry(settings: Settings, store: Store, account: Account) -> EthereumRegistry:
+    """Our `PrefixRegistry`, to read."""
+    deployment = pinned_deployment(store)
+    assert deployment is not None, "set_up comes first"
+    signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
+    return EthereumRegistry(signer, deployment.prefix_registry, deployment.block_number)
+
+
+def registry_writer(settings: Settings, store: Store, account: Account) -> RegistryWriter:
+    """Our `PrefixRegistry`, to write with the operator's account."""
+    deployment = pinned_deployment(store)
+    assert deployment is not None, "set_up comes first"
+    signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
+    return RegistryWriter(signer, deployment.prefix_registry)
+
+
+def _open_schemes(signer: Signer, deployment: Deployment) -> None:
+    """The schemes that captured events need, every character a level; the operator owns their roots."""
+    registry = EthereumRegistry(signer, deployment.prefix_registry, deployment.block_number)
+    entries, _ = registry.entries()
+    known = {entry.scheme for entry in entries}
+    writer = RegistryWriter(signer, deployment.prefix_registry)
+    for scheme in (GS1, URI):
+        if scheme not in known:
+            writer.open_scheme(scheme, "", signer.account)

@@ -1,0 +1,62 @@
+"""`python -m ledger.worker`: the anchor worker, a process of its own beside the API.
+
+It reads one line from its standard input, the account to write with, so that no key stands on
+a command line or in an environment. It ends when that input ends.
+"""
+
+import json
+import logging
+import sys
+import threading
+
+from ledger.anchor import AnchorWorker
+from ledger.config import Settings
+from ledger.domain.errors import ForkDetected, LedgerError
+from ledger.lifeline import when_parent_ends
+from ledger.node import now_ms, open_node
+from ledger.setup import Account, connect_chain, connect_registry
+from ledger.store import open_store
+
+FORKED = 3
+"""Exit code when chain and store tell two histories; the reason stands in the halt file."""
+
+logger = logging.getLogger("suyuan.worker")
+
+
+def encode_account(account: Account) -> bytes:
+    """What the worker expects on its standard input."""
+    return json.dumps({"rpc_url": account.rpc_url, "key": account.key.hex()}).encode() + b"\n"
+
+
+def _read_account() -> Account:
+    fields = json.loads(sys.stdin.buffer.readline())
+    return Account(fields["rpc_url"], bytes.fromhex(fields["key"]))
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    settings = Settings.from_env()
+    stop = threading.Event()
+    account = _read_account()
+    when_parent_ends(stop.set)
+    store = open_store(settings.store_url)
+    try:
+        node = open_node(settings, store)
+        chain = connect_chain(settings, store, account)
+        registry = connect_registry(settings, store, account)
+        worker = AnchorWorker(store, chain, node.signer, now_ms, registry)
+        worker.run(stop, settings.anchor_interval_seconds)
+    except ForkDetected as error:
+        settings.halt_path.write_text(str(error))
+        logger.error("halted: %s", error)
+        return FORKED
+    except LedgerError as error:
+        logger.error("%s", error)
+        return 1
+    finally:
+        store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
