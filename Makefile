@@ -1,0 +1,85 @@
+# Two commands do everything: `make run` and `make test`. Nothing is installed outside this folder.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check quick forge bench lock clean
+
+help:
+	@echo "make run    set up and run the node with its demonstration, http://localhost:8000"
+	@echo "make demo   tell the demonstration once in a temporary folder"
+	@echo "make test   set up and run every check and test"
+	@echo "make quick  the tests without the slow ones"
+	@echo "make bench  the benchmarks; they print ratios"
+
+run: $(VENV)/run.done ganache/node_modules/.package-lock.json
+	@$(VENV)/bin/suyuan serve --demo
+
+demo: $(VENV)/run.done ganache/node_modules/.package-lock.json
+	@$(VENV)/bin/suyuan demo
+
+test: check forge
+	$(PY) -m pytest
+
+quick: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
+	$(PY) -m pytest -m "not slow"
+
+# Style, types, and that the committed artifacts are what the sources give.
+check: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(PY) -m contracts.build --check
+
+forge: contracts/node_modules/.package-lock.json $(VENV)/dev.done
+	contracts/node_modules/.bin/forge test --root contracts
+
+bench: $(VENV)/dev.done ganache/node_modules/.package-lock.json
+	$(PY) -m bench
+
+# ------------------------------------------------------------------------------ set-up
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making a Python environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+
+$(VENV)/run.done: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked Python packages (about half a minute) ..."
+	@$(PIP) -r requirements.lock
+	@$(PY) -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: requirements-dev.lock $(VENV)/run.done
+	@echo "Installing the locked packages for tests ..."
+	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+ganache/node_modules/.package-lock.json: ganache/package-lock.json $(VENV)/node.done
+	@$(PY) -m ganache.install
+	@touch $@
+
+contracts/node_modules/.package-lock.json: contracts/package-lock.json $(VENV)/node.done
+	@echo "Installing the Solidity compiler and the contract test tools (npm) ..."
+	@$$($(PY) -c "from ganache.node import find_npm; print(*find_npm())") ci --prefix contracts --ignore-scripts --loglevel=error
+	@touch $@
+
+# Node.js is taken from its wheel where there is none, or an old one.
+$(VENV)/node.done: requirements-node.lock $(VENV)/run.done
+	@$(PY) -c "from ganache.node import find_node; find_node()" 2>/dev/null || \
+	  { echo "No Node.js 20 or newer here: taking it from its Python wheel ..."; $(PIP) -r requirements-node.lock; }
+	@touch $@
+
+lock: $(VENV)/dev.done
+	$(PY) -m pip --quiet install uv
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --extra build -o requirements.lock pyproject.toml
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --extra build --extra dev -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) ganache/node_modules contracts/node_modules contracts/out contracts/cache
