@@ -1,0 +1,242 @@
+"""Opening, migrating, locking, and what several processes and sudden deaths do to a database."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, create_engine, event, text
+
+from ledger.domain.errors import Invalid, StoreUnavailable
+from ledger.ports import AnchorState
+from ledger.store import SqlStore, open_store
+from ledger.store.database import connect
+from ledger.store.tables import metadata
+from tests.store.children import BATCH
+from tests.store.samples import capture, link
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def child(task: str, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of tests/store/children.py, killed with SIGKILL when the block ends."""
+    command = [sys.executable, "-m", "tests.store.children", task, url]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def check_log(store: SqlStore) -> None:
+    """Whole batches, without a gap, each event with its two links."""
+    size = store.log_size()
+    assert size % BATCH == 0
+    assert len(store.read_hashes(0, 0, size + 1)) == size
+    assert [index for _, index, _ in store.links_between(0, size)] == [i // 2 for i in range(2 * size)]
+    assert [index for index, _ in store.item_links(link("pallet").key, size)] == list(range(size))
+
+
+# --------------------------------------------------------------------------- opening
+
+
+def test_a_database_opened_again_keeps_what_it_holds(store_url: str) -> None:
+    for size in range(3):
+        store = open_store(store_url)
+        assert store.log_size() == size
+        capture(store, "a")
+        store.close()
+
+
+def test_the_migrations_end_at_the_tables_that_the_code_uses(store: SqlStore, store_url: str) -> None:
+    engine = connect(store_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_migrations_leave_no_check_or_foreign_key_out(tmp_path: Path) -> None:
+    migrated, created = tmp_path / "migrated.db", tmp_path / "created.db"
+    open_store(f"sqlite:///{migrated}").close()
+    engine = create_engine(f"sqlite:///{created}")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    assert _schema(migrated) == _schema(created)
+
+
+def _schema(path: Path) -> set[str]:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT sql FROM sqlite_master WHERE tbl_name != 'alembic_version'"))
+        schema = {" ".join(row.sql.split()) for row in found if row.sql}
+    engine.dispose()
+    return schema
+
+
+def test_sqlite_syncs_every_commit_and_lets_readers_read(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'suyuan.db'}"
+    open_store(url).close()
+    engine = connect(url)
+    with engine.connect() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        values = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in pragmas]
+    engine.dispose()
+
+    assert values == ["wal", 2, 1, 30_000]
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_of_no_database_of_ours_is_invalid(url: str) -> None:
+    with pytest.raises(Invalid, match="database URL"):
+        open_store(url)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        open_store(f"sqlite:///{tmp_path / 'nowhere' / 'suyuan.db'}")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "suyuan.db"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        open_store(f"sqlite:///{path}")
+
+
+def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="check the database"):
+        open_store(f"postgresql://suyuan@/suyuan?host={tmp_path}")
+
+
+# --------------------------------------------------------------------------- several processes
+
+
+def test_processes_that_open_and_append_at_once_share_one_log(store_url: str) -> None:
+    with child("append", store_url) as one, child("append", store_url) as other:
+        assert one.wait(30) == other.wait(30) == 0
+    store = open_store(store_url)
+
+    assert store.log_size() == 2 * 8 * BATCH
+    check_log(store)
+    store.close()
+
+
+def test_a_process_killed_inside_an_append_leaves_nothing(store_url: str) -> None:
+    with child("stop_inside_append", store_url) as process:
+        assert line(process) == "added"
+    store = open_store(store_url)
+
+    assert store.log_size() == 0
+    check_log(store)
+    capture(store, "a")  # nor does it keep others from writing
+    store.close()
+
+
+def test_a_process_killed_at_any_moment_loses_nothing_it_announced(store_url: str) -> None:
+    announced = -1
+    for batches in (1, 3, 6):
+        with child("append_forever", store_url) as process:
+            for _ in range(batches):
+                announced = int(line(process))
+        store = open_store(store_url)
+        assert store.log_size() > announced
+        check_log(store)
+        store.close()
+
+
+def test_one_process_at_a_time_holds_the_anchor_lock(store: SqlStore, store_url: str) -> None:
+    with store.hold_anchor_lock() as first, store.hold_anchor_lock() as second:
+        assert (first, second) == (True, False)
+        with child("hold_anchor_lock", store_url) as process:
+            assert line(process) == "False"
+    with store.hold_anchor_lock() as again:
+        assert again
+
+
+def test_the_anchor_lock_ends_with_the_process_that_held_it(store: SqlStore, store_url: str) -> None:
+    with child("hold_anchor_lock", store_url) as process:
+        assert line(process) == "True"
+        with store.hold_anchor_lock() as ours:
+            assert not ours
+    with store.locked("anchor", wait_seconds=10) as ours:
+        assert ours
+
+
+def test_capturing_goes_on_while_the_anchor_lock_is_held(store: SqlStore) -> None:
+    with store.hold_anchor_lock() as held:
+        assert held
+        capture(store, "a")
+
+
+# --------------------------------------------------------------------------- cost
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """The SELECTs sent to any database inside the block, with their parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+READS: dict[str, Callable[[SqlStore], object]] = {
+    "event": lambda store: store.event(0),
+    "events_by_id": lambda store: store.events_by_id("urn:uuid:0"),
+    "item_events": lambda store: store.item_events(link("a").key, 1, limit=1),
+    "item_links": lambda store: store.item_links(link("a").key, 1),
+    "event_links": lambda store: store.event_links(0),
+    "links_between": lambda store: list(store.links_between(0, 1)),
+    "read_hashes": lambda store: store.read_hashes(8, 0, 256),
+    "read_tiles": lambda store: store.read_tiles(["", "a"]),
+    "item_frontiers": lambda store: store.item_frontiers([link("a").key]),
+    "newest_anchor": lambda store: store.newest_anchor(AnchorState.PREPARED),
+    "first_final_anchor_over": lambda store: store.first_final_anchor_over(0),
+    "master_data": lambda store: store.master_data(["urn:a"]),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_uses_an_index_and_never_a_whole_table(store: SqlStore, store_url: str, name: str) -> None:
+    capture(store, "a")
+    with statements() as sent:
+        READS[name](store)
+    engine = connect(store_url)
+    with engine.connect() as connection:
+        plans = [plan for statement in sent for plan in _explain(engine, connection, *statement)]
+    engine.dispose()
+
+    assert plans
+    assert [step for step in plans if _reads_whole_table(step)] == []
+
+
+def _explain(engine: Engine, connection: Connection, statement: str, parameters: Any) -> list[str]:
+    if engine.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [row.detail for row in plan]
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # small tables are read whole by choice
+    return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+
+
+def _reads_whole_table(step: str) -> bool:
+    return "Seq Scan" in step or step in {f"SCAN {table}" for table in metadata.tables}
