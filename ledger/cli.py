@@ -24,7 +24,7 @@ from ledger.domain.access import GS1
 from ledger.domain.digital_link import build, link_elements
 from ledger.domain.errors import Invalid, LedgerError, NotFound
 from ledger.domain.identifiers import parse_identifier
-from ledger.node import Node, now_ms, open_node, write_private
+from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
 from ledger.ports import AnchorState, Party, Role, Store
 from ledger.prove import prove_event, prove_item
@@ -127,7 +127,8 @@ def _account(settings: Settings) -> Account:
     """The operator's account on the chain that is running now."""
     if settings.rpc_url:
         return operator_account(settings)
-    return Account(f"http://127.0.0.1:{settings.chain_port}", ganache.read_keys(settings.data_dir / "chain")[0])
+    keys = ganache.read_keys(settings.data_dir / "chain")
+    return Account(f"http://127.0.0.1:{settings.chain_port}", keys[0])
 
 
 # ----------------------------------------------------------------------------- serve and demo
@@ -171,9 +172,10 @@ def _run_worker(node: Node, account: Account, stack: ExitStack) -> None:
     """Anchor in a thread of this process until `stack` closes."""
     chain = connect_chain(node.settings, node.store, account)
     registry = connect_registry(node.settings, node.store, account)
-    worker = AnchorWorker(node.store, chain, node.signer, now_ms, registry)
+    worker = AnchorWorker(node.store, chain, node.signer, now_ms)
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop, node.settings.anchor_interval_seconds))
+    interval_seconds = node.settings.anchor_interval_seconds
+    thread = threading.Thread(target=worker.run, args=(stop, interval_seconds, registry))
     thread.start()
     stack.callback(thread.join)
     stack.callback(stop.set)
@@ -217,7 +219,7 @@ def _show_pages(node: Node) -> None:
 
         highlights = load_world().highlights
         for name, uri in (("Vaccine vial", highlights.vial), ("Shrimp pack", highlights.retail_pack)):
-            print(f"                          {name:<12} {_page(settings, uri)}")
+            print(f"                          {name:<12} {_link(settings, uri)}")
         print(f"                          API keys   {settings.demo_keys_path}")
         print(f"\nThe label of the vaccine vial:\n{to_terminal(_link(settings, highlights.vial))}")
     print("Ctrl-C stops everything.", flush=True)
@@ -226,10 +228,6 @@ def _show_pages(node: Node) -> None:
 def _link(settings: Settings, uri: str) -> str:
     """The Digital Link that a label carries: our host, the item's own path."""
     return build(link_elements(parse_identifier(uri).elements, settings.label_url))
-
-
-def _page(settings: Settings, uri: str) -> str:
-    return _link(settings, uri)
 
 
 def _say(sentence: str) -> None:
@@ -385,6 +383,3 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
         node.store.revoke_api_key(key.key_id, now_ms())
         print(f"the key of {key.party_id} is revoked")
     return 0
-
-
-__all__ = ["main", "write_private"]

@@ -12,11 +12,12 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import ganache
+from ledger.anchor import AnchorWorker
 from ledger.config import Settings
 from ledger.domain.errors import ChainUnavailable, Invalid
 from ledger.lifeline import Child, start_child
-from ledger.node import Node
-from ledger.setup import Account, operator_account, set_up
+from ledger.node import Node, now_ms
+from ledger.setup import Account, connect_chain, operator_account, set_up
 from ledger.store import open_store
 from ledger.worker import FORKED, encode_account
 
@@ -39,7 +40,7 @@ class Running:
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     """Start everything; what was started is stopped, last first, when `stack` closes.
 
-    Raises Invalid or ChainUnavailable with one sentence that says what to do.
+    Raises Invalid, ChainUnavailable or ForkDetected with one sentence that says what to do.
     """
     _check_port_free(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -48,6 +49,7 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     store = open_store(settings.store_url)
     stack.callback(store.close)
     node = set_up(settings, store, account)
+    AnchorWorker(store, connect_chain(settings, store, account), node.signer, now_ms).reconcile()
     settings.halt_path.unlink(missing_ok=True)
     worker = start_worker(settings, account)
     stack.callback(worker.stop)
@@ -97,7 +99,7 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
         if api.exit_code is not None:
             raise ChainUnavailable(f"the API ended at once with exit code {api.exit_code}: see above")
         try:
-            with urlopen(url, timeout=2) as answer:  # noqa: S310
+            with urlopen(url, timeout=2) as answer:
                 answer.read()
                 return
         except (URLError, OSError):

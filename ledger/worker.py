@@ -11,9 +11,9 @@ import threading
 
 from ledger.anchor import AnchorWorker
 from ledger.config import Settings
-from ledger.domain.errors import ForkDetected, LedgerError
+from ledger.domain.errors import LedgerError
 from ledger.lifeline import when_parent_ends
-from ledger.node import now_ms, open_node
+from ledger.node import now_ms, open_node, write_private
 from ledger.setup import Account, connect_chain, connect_registry
 from ledger.store import open_store
 
@@ -44,12 +44,11 @@ def main() -> int:
         node = open_node(settings, store)
         chain = connect_chain(settings, store, account)
         registry = connect_registry(settings, store, account)
-        worker = AnchorWorker(store, chain, node.signer, now_ms, registry)
-        worker.run(stop, settings.anchor_interval_seconds)
-    except ForkDetected as error:
-        settings.halt_path.write_text(str(error))
-        logger.error("halted: %s", error)
-        return FORKED
+        worker = AnchorWorker(store, chain, node.signer, now_ms)
+        worker.run(stop, settings.anchor_interval_seconds, registry)
+        if worker.health.halted:
+            write_private(settings.halt_path, worker.health.problem)
+            return FORKED
     except LedgerError as error:
         logger.error("%s", error)
         return 1
