@@ -25,6 +25,7 @@ CHAIN_ID = 1337
 ACCOUNTS = 10
 BALANCE_WEI = 10**24  # a million ether each
 
+_KEYS_FILE = "keys.json"
 _START_SECONDS = 60  # 2 s on a quiet machine
 _STOP_SECONDS = 10
 
@@ -72,7 +73,7 @@ def start(data_dir: Path, port: int = 0) -> Ganache:
     node = find_node()
     data_dir.mkdir(parents=True, exist_ok=True)
     blocks, log = data_dir / "blocks", data_dir / "ganache.log"
-    keys = _keys(data_dir / "keys.json", blocks)
+    keys = _keys(data_dir / _KEYS_FILE, blocks)
     with log.open("wb") as log_file:
         process = subprocess.Popen(
             [*node, str(FOLDER / "server.cjs")],
@@ -120,6 +121,14 @@ def _answered_port(answers: IO[bytes], port: int, blocks: Path, log: Path) -> in
     if "LOCK" in error:
         raise Invalid(f"another process is running the chain in {blocks}: stop it first")
     raise ChainUnavailable(f"the embedded chain did not start ({error}): see {log}")
+
+
+def read_keys(data_dir: Path) -> tuple[bytes, ...]:
+    """The private keys of the chain kept in `data_dir`. Invalid when it was never started."""
+    file = data_dir / _KEYS_FILE
+    if not file.exists():
+        raise Invalid(f"{file} is not there: start the embedded chain once with `suyuan serve`")
+    return tuple(bytes.fromhex(key) for key in json.loads(file.read_text()))
 
 
 def _keys(file: Path, blocks: Path) -> tuple[bytes, ...]:
