@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -58,19 +58,17 @@ def connect(url: str) -> Engine:
         raise Invalid(f"database URL {url!r}: {error}") from error
     backend = parsed.get_backend_name()
     if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return _connect_sqlite(parsed.database)
+        return _connect_sqlite(parsed)
     if backend == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        event.listen(engine, "connect", _prepare_postgres)
-        return engine
+        return _connect_postgres(parsed)
     raise Invalid(f"database URL {url!r}: use sqlite:///path/to/file or postgresql://user@host/name")
 
 
-def _connect_sqlite(path: str) -> Engine:
+def _connect_sqlite(url: URL) -> Engine:
     # With isolation_level None the driver begins no transactions behind our back. The last
     # used connection is used again first, because its page cache is warm.
     engine = create_engine(
-        f"sqlite:///{path}",
+        url.set(drivername="sqlite+pysqlite"),
         connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
         pool_use_lifo=True,
     )
@@ -90,6 +88,13 @@ def _begin_sqlite(connection: Connection) -> None:
     begin = connection.get_execution_options().get("begin", "BEGIN")
     if begin:
         connection.exec_driver_sql(begin)
+
+
+def _connect_postgres(url: URL) -> Engine:
+    # A connection that the server has closed meanwhile is replaced before it is used.
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:

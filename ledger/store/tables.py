@@ -120,7 +120,7 @@ anchor = Table(
     Column("block_hash", LargeBinary),
     Column("prepared_ms", BigInteger, nullable=False),
     Index("anchor_by_state", "state", "number"),
-    Index("anchor_by_size", "size"),
+    Index("anchor_by_size", "state", "size"),
 )
 
 anchor_tx = Table(

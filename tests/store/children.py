@@ -24,7 +24,7 @@ def append_batches(url: str, batches: int) -> None:
 
 
 def stop_inside_append(url: str) -> None:
-    """Add a batch and wait, with the transaction open, to be killed."""
+    """Add a batch, then wait with the transaction open until stdin ends; or to be killed."""
     with open_store(url).append() as append:
         append.add([(event(append.size + i), [link("pallet")]) for i in range(BATCH)])
         print("added", flush=True)

@@ -87,7 +87,7 @@ def upgrade() -> None:
         sa.Column("block_hash", sa.LargeBinary()),
         sa.Column("prepared_ms", sa.BigInteger(), nullable=False),
     )
-    op.create_index("anchor_by_size", "anchor", ["size"])
+    op.create_index("anchor_by_size", "anchor", ["state", "size"])
     op.create_index("anchor_by_state", "anchor", ["state", "number"])
     op.create_table(
         "anchor_tx",
