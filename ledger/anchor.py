@@ -76,18 +76,12 @@ class AnchorWorker:
         ForkDetected (write nothing more).
         """
         record = self._store.newest_anchor()
-        if record is None:
-            return self._prepare(None)
-        self._check_ours(record.anchor)
-        match record.state:
-            case AnchorState.FINAL:
-                return self._prepare(record)
-            case AnchorState.PREPARED:
-                return self._sign(record)
-            case AnchorState.SIGNED:
-                return self._send(record)
-            case AnchorState.MINED:
-                return self._finish(record)
+        try:
+            return self._step_from(record)
+        except (ForkDetected, Invalid) as error:
+            if self._store.newest_anchor() != record:
+                raise Conflict("another worker anchors this log at the same time: let one of them") from error
+            raise
 
     def reconcile(self) -> None:
         """Compare the newest anchor on chain with the store's. Raises ForkDetected when the chain is
@@ -138,6 +132,20 @@ class AnchorWorker:
         self.health = replace(self.health, problem=problem, halted=halted)
 
     # ------------------------------------------------------------------ the four states
+
+    def _step_from(self, record: AnchorRecord | None) -> Step:
+        if record is None:
+            return self._prepare(None)
+        self._check_ours(record.anchor)
+        match record.state:
+            case AnchorState.FINAL:
+                return self._prepare(record)
+            case AnchorState.PREPARED:
+                return self._sign(record)
+            case AnchorState.SIGNED:
+                return self._send(record)
+            case AnchorState.MINED:
+                return self._finish(record)
 
     def _prepare(self, final: AnchorRecord | None) -> Step:
         base = Roots.of(final.anchor) if final else EMPTY
@@ -298,8 +306,8 @@ class AnchorWorker:
                 "histories: restore the database that belongs to this chain"
             )
         return (
-            f"the chain has {head.count} anchors over {head.size} events, the store only {number}. Either the "
-            "database was restored from a copy, or another one anchors the same log: restore the newest"
+            f"the chain has {head.count} anchors over {head.size} events, the store only {number}. Either "
+            "the database was restored from a copy, or another one anchors the same log: restore the newest"
         )
 
     def _forget_flight(self) -> None:

