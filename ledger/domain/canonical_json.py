@@ -10,7 +10,7 @@ Values are None, bool, int, float, str, list and dict; a whole number is an int 
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import TypeAlias
@@ -78,6 +78,12 @@ def parse(raw: bytes) -> JsonValue:
 
     try:
         text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise _invalid(f"not UTF-8 at byte {error.start}") from error
+    # The parser recurses in C, so depth is known before it runs: it would rather crash than refuse.
+    if _depth(text) > DEPTH_MAX:
+        raise _invalid(f"nested deeper than {DEPTH_MAX}")
+    try:
         value: JsonValue = json.loads(
             text,
             object_pairs_hook=read_object,
@@ -85,15 +91,8 @@ def parse(raw: bytes) -> JsonValue:
             parse_float=read_decimal,
             parse_constant=read_constant,
         )
-    except UnicodeDecodeError as error:
-        raise _invalid(f"not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise _invalid(f"not JSON at line {error.lineno} column {error.colno}: {error.msg}") from error
-    except RecursionError as error:
-        raise _invalid(f"nested deeper than {DEPTH_MAX}") from error
-
-    if _is_too_deep(value):
-        raise _invalid(f"nested deeper than {DEPTH_MAX}")
     # A lone surrogate can only come from an escape, because the bytes were UTF-8.
     if faults or _SURROGATE_ESCAPE.search(text):
         problems = tuple(_find_faults(value, ""))
@@ -207,17 +206,17 @@ def _invalid(message: str) -> Invalid:
     return Invalid(message, [Problem("", message)])
 
 
-def _is_too_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(DEPTH_MAX):
-        level = [child for node in level for child in _children(node)]
-    return any(isinstance(node, dict | list) for node in level)
+def _depth(text: str) -> int:
+    """How many brackets are open at once; text in quotes does not count."""
+    outside_quotes = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(outside_quotes):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
-def _children(node: object) -> Iterable[object]:
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def _find_faults(value: object, at: str) -> Iterator[Problem]:

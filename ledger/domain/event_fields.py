@@ -22,6 +22,9 @@ ENTRIES_MAX: Final = 100_000
 URI_LENGTH_MAX: Final = 2_048
 TEXT_LENGTH_MAX: Final = 65_536
 
+EXTENSION_DEPTH_MAX: Final = 32
+"""Half of what `canonical_json.parse` reads, so that a proof can wrap any event that was captured."""
+
 Prefixes: TypeAlias = Mapping[str, str]
 """Prefix -> namespace as the document declares them; those of the standard hold as well."""
 
@@ -120,23 +123,25 @@ def read_extensions(reading: Reading, value: JsonValue, at: str) -> Mapping[str,
             reading.fault(
                 at + pointer_step(name), "no such field here: correct it, or give it your own prefix"
             )
-    _check_extension(reading, value, at)
+    _check_extension(reading, value, at, 1)
     reading.used.update(prefixes_in(value))
     return value
 
 
-def _check_extension(reading: Reading, value: JsonValue, at: str) -> None:
-    if isinstance(value, dict):
+def _check_extension(reading: Reading, value: JsonValue, at: str, depth: int) -> None:
+    if depth > EXTENSION_DEPTH_MAX:
+        reading.fault(at, f"nested deeper than {EXTENSION_DEPTH_MAX} in an extension")
+    elif isinstance(value, dict):
         for name, member in value.items():
             member_at = at + pointer_step(name)
             try:
                 _check_name(name, reading.prefixes)
             except Invalid as error:
                 reading.fault(member_at, str(error))
-            _check_extension(reading, member, member_at)
+            _check_extension(reading, member, member_at, depth + 1)
     elif isinstance(value, list):
         for index, element in enumerate(value):
-            _check_extension(reading, element, f"{at}/{index}")
+            _check_extension(reading, element, f"{at}/{index}", depth + 1)
     elif isinstance(value, str) and len(value) > TEXT_LENGTH_MAX:
         reading.fault(at, f"text has {len(value)} characters, more than {TEXT_LENGTH_MAX}")
 
