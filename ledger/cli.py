@@ -46,7 +46,7 @@ ANCHORED_SECONDS = 120
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Mistakes of the user are one clear sentence, not a traceback."""
-    parsed = _parser().parse_args(arguments)
+    parsed = build_parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
     except LedgerError as error:
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
     parser = argparse.ArgumentParser(
         prog="suyuan", description="Suyuan 溯源: product histories that prove themselves true and complete"
     )
