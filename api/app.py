@@ -1,0 +1,30 @@
+"""The web application of a node."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.staticfiles import StaticFiles
+
+from api.errors import add_error_handlers
+from api.routes import capture, events, health, labels, log, pages, proofs, resolver
+from ledger.node import Node
+
+
+def create_app(node: Node) -> FastAPI:
+    """The application that serves `node`. Nothing in it calls another host but the chain's RPC URL."""
+    app = FastAPI(
+        title="Suyuan 溯源",
+        description="EPCIS 2.0 capture, GS1 Digital Link, and proofs that a history is true and complete.",
+        version="0.1.0",
+        docs_url=None,  # FastAPI's own page loads its scripts from another host
+        redoc_url=None,
+    )
+    app.state.node = node
+    # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
+    add_error_handlers(app)
+    for module in (capture, events, proofs, log, labels, health, resolver, pages):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return app

@@ -1,0 +1,35 @@
+"""What routes ask for: the node, the API key of the caller, an identifier."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from api.errors import NotAuthenticated
+from ledger.domain.errors import NotAllowed
+from ledger.node import Node
+from ledger.parties import authenticate
+from ledger.ports import ApiKey
+
+
+def _node(request: Request) -> Node:
+    node: Node = request.app.state.node
+    return node
+
+
+NodeDep = Annotated[Node, Depends(_node)]
+
+
+def _api_key(request: Request, node: NodeDep) -> ApiKey:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated("send your API key as `Authorization: Bearer <key>`")
+    try:
+        return authenticate(node.store, text.strip())
+    except NotAllowed as error:
+        raise NotAuthenticated(str(error)) from error
+
+
+ApiKeyDep = Annotated[ApiKey, Depends(_api_key)]
+
+Id = Annotated[str, Query(alias="id", max_length=2048)]
+"""An identifier in any spelling, or an eventID; not yet parsed."""

@@ -1,0 +1,127 @@
+"""The one table from errors to HTTP statuses, and problem documents (RFC 9457).
+
+Below /epcis a problem has the type of the EPCIS REST binding, such as `epcisException:ValidationException`;
+elsewhere it is `suyuan:` and the name of the error.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from api.pages import error_page, wants_page
+from ledger.domain.errors import (
+    ChainUnavailable,
+    Conflict,
+    ForkDetected,
+    Invalid,
+    LedgerError,
+    NotAllowed,
+    NotFound,
+    NotYetAnchored,
+    Problem,
+    StoreUnavailable,
+)
+
+logger = logging.getLogger("suyuan.api")
+
+
+class NotAuthenticated(NotAllowed):
+    """The request carries no API key that is known here."""
+
+
+class TooLarge(Invalid):
+    """The body is larger than this node takes: split it."""
+
+
+class UnsupportedMediaType(Invalid):
+    """The body is in a format that this node does not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    epcis: str  # exception of the EPCIS 2.0 REST binding
+    headers: Mapping[str, str]
+
+
+def _answer(status: int, epcis: str, **headers: str) -> _Answer:
+    return _Answer(status, epcis, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+_ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
+    Invalid: _answer(400, "ValidationException"),
+    NotAuthenticated: _answer(401, "SecurityException", WWW_Authenticate="Bearer"),
+    NotAllowed: _answer(403, "SecurityException"),
+    NotFound: _answer(404, "NoSuchResourceException"),
+    NotYetAnchored: _answer(404, "NoSuchResourceException", Retry_After="5"),
+    Conflict: _answer(409, "ResourceAlreadyExistsException"),
+    TooLarge: _answer(413, "CaptureLimitExceededException"),
+    UnsupportedMediaType: _answer(415, "UnsupportedMediaTypeException"),
+    ForkDetected: _answer(500, "ImplementationException"),
+    ChainUnavailable: _answer(503, "ImplementationException", Retry_After="10"),
+    StoreUnavailable: _answer(503, "ImplementationException", Retry_After="2"),
+}
+_UNEXPECTED: Final = _answer(500, "ImplementationException")
+_EPCIS_BY_STATUS: Final = {404: "NoSuchResourceException", 405: "NoSuchResourceException"}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Let every error of `app` leave as a problem document, or as a page where a person is reading."""
+    app.add_exception_handler(LedgerError, _on_ledger_error)
+    app.add_exception_handler(RequestValidationError, _on_wrong_parameter)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def _on_ledger_error(request: Request, error: Exception) -> Response:
+    answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s %s: %s", request.method, request.url.path, error)
+    return _respond(request, answer, type(error).__name__, str(error), getattr(error, "problems", ()))
+
+
+def _on_wrong_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [Problem("/".join(("", *map(str, e["loc"]))), str(e["msg"])) for e in error.errors()]
+    return _respond(request, _ANSWERS[Invalid], "Invalid", "; ".join(map(str, problems)), problems)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    epcis = _EPCIS_BY_STATUS.get(error.status_code, "ImplementationException")
+    answer = _Answer(error.status_code, epcis, error.headers or {})
+    return _respond(request, answer, HTTPStatus(error.status_code).name, str(error.detail), ())
+
+
+def _on_unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "this node made a mistake; its operator finds the reason in the node's output"
+    return _respond(request, _UNEXPECTED, "Unexpected", detail, ())
+
+
+def _respond(
+    request: Request, answer: _Answer, name: str, detail: str, problems: Sequence[Problem]
+) -> Response:
+    if wants_page(request):
+        return error_page(request, answer.status, detail, answer.headers)
+    in_epcis = request.url.path.startswith("/epcis/")
+    document = {
+        "type": f"epcisException:{answer.epcis}" if in_epcis else f"suyuan:{name}",
+        "title": HTTPStatus(answer.status).phrase,
+        "status": answer.status,
+        "detail": detail,
+    }
+    listed = [{"pointer": problem.pointer, "message": problem.message} for problem in problems]
+    return JSONResponse(
+        document | ({"problems": listed} if listed else {}),
+        answer.status,
+        dict(answer.headers),
+        media_type="application/problem+json",
+    )

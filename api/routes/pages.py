@@ -1,0 +1,69 @@
+"""The pages that people open: the console and an item's history."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from api.dependencies import Id, NodeDep
+from api.i18n import choose_language
+from api.item_view import item_view
+from api.pages import render
+from api.times import time_of
+from ledger.demo.world import load_world
+from ledger.history import item_history
+from ledger.node import Node
+from ledger.ports import AnchorState
+from ledger.verify import JsonRpcChain
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def get_console(request: Request, node: NodeDep) -> Response:
+    """Where to begin: look up an item, see how far the ledger is."""
+    record = node.store.newest_anchor(AnchorState.FINAL)
+    context = {
+        "origin": node.signer.origin,
+        "public_url": node.settings.label_url,
+        "log_size": node.store.log_size(),
+        "anchored": record.anchor.size if record else 0,
+        "anchors": record.anchor.number if record else 0,
+        "newest": time_of(record.prepared_ms) if record else None,
+        "examples": _examples(node),
+    }
+    return render(request, "home.html", context)
+
+
+@router.get("/item")
+def get_item(request: Request, node: NodeDep, text: Id) -> Response:
+    """The history of an item with its verdict, computed for this very answer. 404 when there is no event."""
+    rpc_url = node.trust.rpc_url
+    chain = JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
+    history = item_history(node, text.strip(), chain)
+    view = item_view(history, node.trust, choose_language(request))
+    status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
+    return render(request, "item.html", {"item": view}, status)
+
+
+@router.get("/docs")
+def get_docs(request: Request) -> Response:
+    """The HTTP interface, listed from its OpenAPI description."""
+    operations = [
+        (method.upper(), path, operation)
+        for path, methods in request.app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return render(request, "docs.html", {"operations": operations})
+
+
+def _examples(node: Node) -> list[tuple[str, str]]:
+    """Items of the demonstration, where this node holds one: (text key, identifier)."""
+    if not node.settings.demo_keys_path.exists():
+        return []
+    highlights = load_world().highlights
+    return [
+        ("example_vial", highlights.vial),
+        ("example_pack", highlights.retail_pack),
+        ("example_pallet", highlights.pallet),
+    ]
