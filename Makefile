@@ -51,7 +51,7 @@ $(VENV)/bin/python:
 $(VENV)/run.done: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked Python packages (about half a minute) ..."
 	@$(PIP) -r requirements.lock
-	@$(PY) -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PY) -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.done: requirements-dev.lock $(VENV)/run.done
