@@ -350,17 +350,27 @@ def format_time(time: datetime) -> str:
 
 
 def prefixes_in(value: JsonValue) -> Iterator[str]:
-    """The prefixes of all names in `value`, at any depth; a name that is a URI has its scheme for one."""
+    """What stands before the colon in each name, and each value that names something, at any depth.
+
+    Some are prefixes and some are schemes of URIs: only the declared prefixes tell.
+    """
     if isinstance(value, dict):
         for name, member in value.items():
-            prefix, colon, _ = name.partition(":")
-            if colon:
-                yield prefix
-            if isinstance(member, dict | list):
-                yield from prefixes_in(member)
+            yield from _before_colon(name)
+            if isinstance(member, str) and name in _NAMING:
+                yield from _before_colon(member)
+            yield from prefixes_in(member)
     elif isinstance(value, list):
         for element in value:
             yield from prefixes_in(element)
+
+
+_NAMING: Final = frozenset({"id", "@id", "type", "@type"})
+
+
+def _before_colon(text: str) -> list[str]:
+    prefix, colon, _ = text.partition(":")
+    return [prefix] if colon else []
 
 
 def _in_role(role: Role, uris: Iterable[str]) -> Iterator[tuple[str, Role]]:

@@ -50,11 +50,9 @@ class Vocabulary:
         if word is not None:
             return word
         if ":" not in value:
-            raise Invalid(
-                f"{value!r} is not a {self.name} of CBV 2.0: correct it, or write a URI of your own"
-            )
+            raise Invalid(f"{value!r} is no {self.name} of CBV 2.0: correct it, or write a URI of your own")
         if _GS1_NAMESPACE.match(value):
-            raise Invalid(f"{value!r} is in a GS1 namespace but is not a {self.name} of CBV 2.0")
+            raise Invalid(f"{value!r} is in a GS1 namespace but is no {self.name} of CBV 2.0")
         return value
 
     def expand(self, value: str) -> str:
