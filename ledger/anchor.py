@@ -214,8 +214,8 @@ class AnchorWorker:
             )
         if tx.tx_hash in self._sent_ms and now - self._sent_ms[tx.tx_hash] < SEND_AGAIN_MS:
             return "waiting"
-        self._sent_ms[tx.tx_hash] = now
         self._chain.send(tx)
+        self._sent_ms[tx.tx_hash] = now
         return "sent"
 
     def _finish(self, record: AnchorRecord) -> Step:
