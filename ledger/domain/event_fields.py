@@ -19,6 +19,7 @@ from ledger.domain.vocabulary import STANDARD_PREFIXES, Vocabulary
 ENTRIES_MAX: Final = 100_000
 """Entries in all lists of one event together."""
 
+PREFIXES_MAX: Final = 200
 URI_LENGTH_MAX: Final = 2_048
 TEXT_LENGTH_MAX: Final = 65_536
 
@@ -65,6 +66,9 @@ def read_context(context: JsonValue, at: str, outer: Prefixes, problems: list[Pr
                     problems.append(Problem(entry_at + pointer_step(name), str(error)))
         elif entry is not None and not isinstance(entry, str):
             problems.append(Problem(entry_at, f"expected a URL or an object, found {kind_of(entry)}"))
+    if len(prefixes) > PREFIXES_MAX:
+        problems.append(Problem(at, f"declares {len(prefixes)} prefixes, more than {PREFIXES_MAX}"))
+        return outer
     return prefixes
 
 

@@ -23,6 +23,7 @@ from ledger.domain.errors import Invalid
 from ledger.domain.event_fields import (
     ENTRIES_MAX,
     EXTENSION_DEPTH_MAX,
+    PREFIXES_MAX,
     TEXT_LENGTH_MAX,
     URI_LENGTH_MAX,
     parse_time,
@@ -569,6 +570,8 @@ WRONG_EVENTS = [
      "cannot be a prefix"),
     ("prefix of the standard", {**PACKED, "@context": {"cbv": "https://a.example/"}}, "/@context/cbv",
      "the standard's own"),
+    ("too many prefixes", {**PACKED, "@context": {f"p{n}": "urn:x:" for n in range(PREFIXES_MAX + 1)}},
+     "/@context", "more than 200"),
     ("URI too long", {**PACKED, "eventID": "urn:x:" + "1" * URI_LENGTH_MAX}, "/eventID", "more than 2048"),
     ("text too long", {**MADE, "ex:a": ["1" * (TEXT_LENGTH_MAX + 1)]}, "/ex:a/0", "more than 65536"),
 ]
