@@ -20,7 +20,7 @@ from ledger.store import open_store
 FORKED = 3
 """Exit code when chain and store tell two histories; the reason stands in the halt file."""
 
-logger = logging.getLogger("suyuan.worker")
+logger = logging.getLogger(__name__)
 
 
 def encode_account(account: Account) -> bytes:
@@ -34,7 +34,8 @@ def _read_account() -> Account:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("ledger").setLevel(logging.INFO)
     settings = Settings.from_env()
     stop = threading.Event()
     account = _read_account()

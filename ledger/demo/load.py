@@ -28,11 +28,12 @@ def load_demo(node: Node, account: Account, say: Say) -> World:
     node.store.put_master_data(_master_data(world))
     keys = _make_keys(node, world)
     events = 0
-    for number, document in enumerate(world.documents, 1):
+    capturing = {document.party_id for document in world.documents}
+    say(f"{len(capturing)} of them capture {len(world.documents)} documents ...")
+    for document in world.documents:
         job = capture(node, keys[document.party_id], document.raw)
         events += len(_receipt_events(job.receipt))
-        say(f"Captured document {number} of {len(world.documents)}: {document.path}")
-    say(f"{events} events of {len(keys)} companies are in the log.")
+    say(f"{events} events are in the log.")
     return world
 
 

@@ -1,0 +1,180 @@
+"""What the commands of `suyuan` do, but for running a node and verifying. Each returns its exit code."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ganache
+from labels import layout, to_png, to_svg, to_terminal
+from ledger.audit import audit
+from ledger.capture import capture
+from ledger.config import Settings
+from ledger.domain.errors import Invalid, NotFound
+from ledger.label import item_label
+from ledger.node import Node, now_ms, open_node
+from ledger.parties import authenticate, new_key
+from ledger.ports import Party, Store
+from ledger.prove import prove_event, prove_item
+from ledger.setup import Account, connect_chain, connect_registry, operator_account, registry_writer
+from ledger.store import open_store
+
+
+@contextmanager
+def _open_store(settings: Settings) -> Iterator[Store]:
+    if not settings.trust_path.exists():
+        raise NotFound(f"no node in {settings.data_dir}: start it once with `suyuan serve`")
+    store = open_store(settings.store_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _open_node() -> Iterator[Node]:
+    settings = Settings.from_env()
+    with _open_store(settings) as store:
+        yield open_node(settings, store)
+
+
+def _account(settings: Settings) -> Account:
+    """The operator's account on the chain that is running now."""
+    if settings.rpc_url:
+        return operator_account(settings)
+    keys = ganache.read_keys(settings.data_dir / "chain")
+    return Account(f"http://127.0.0.1:{settings.chain_port}", keys[0])
+
+
+# --- capture, prove, audit, label
+
+
+def run_capture(arguments: argparse.Namespace) -> int:
+    with _open_node() as node:
+        key = authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
+        for path in arguments.files:
+            job = capture(node, key, _read(path), "proceed" if arguments.proceed else "rollback")
+            print(f"{path}: capture {job.capture_id}, {'success' if job.success else 'with errors'}")
+            for error in json.loads(job.errors):
+                print(f"  {error['pointer']}: {error['message']}", file=sys.stderr)
+            print(job.receipt, end="")
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from error
+
+
+def _demo_key(settings: Settings, role: str) -> str:
+    if not settings.demo_keys_path.exists():
+        raise NotFound("give the API key with --key; `suyuan keys add` makes one")
+    keys = json.loads(settings.demo_keys_path.read_text())
+    if role not in keys:
+        raise Invalid(f"there is no demo key for {role!r}, only for {', '.join(keys)}")
+    return str(keys[role])
+
+
+def run_prove(arguments: argparse.Namespace) -> int:
+    with _open_node() as node:
+        prove = prove_event if arguments.event else prove_item
+        bundle = prove(node, arguments.id)
+    arguments.output.write_bytes(bundle)
+    print(f"{arguments.output}: {len(bundle)} bytes; `suyuan verify {arguments.output}` checks it")
+    return 0
+
+
+def run_audit(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_env()
+    with _open_store(settings) as store:
+        chain = None if arguments.offline else connect_chain(settings, store, _account(settings))
+        findings = 0
+        for finding in audit(store, chain):
+            findings += 1
+            print(finding)
+        print(f"{store.log_size()} events checked, {findings} findings")
+    return 1 if findings else 0
+
+
+def run_label(arguments: argparse.Namespace) -> int:
+    with _open_node() as node:
+        label = item_label(node, arguments.id)
+    if arguments.output is None:
+        print(f"{label.link}\n{to_terminal(label.link)}")
+    elif arguments.output.suffix == ".svg":
+        arguments.output.write_text(to_svg(layout(label)), encoding="utf-8")
+    elif arguments.output.suffix == ".png":
+        arguments.output.write_bytes(to_png(layout(label), arguments.dpi))
+    else:
+        raise Invalid(f"{arguments.output}: name a file that ends in .svg or .png")
+    return 0
+
+
+# --- registry
+
+
+def run_registry_list(_: argparse.Namespace) -> int:
+    settings = Settings.from_env()
+    with _open_store(settings) as store:
+        names = {party.account: party.party_id for party in store.parties()}
+        entries, block = connect_registry(settings, store, _account(settings)).entries()
+    for entry in sorted(entries, key=lambda e: (e.scheme, e.text)):
+        state = "active" if entry.active else "inactive"
+        owner = f"0x{entry.owner.hex()} {names.get(entry.owner, '')}"
+        print(f"{entry.scheme:<8} {entry.text or '(root)':<16} {state:<9} {owner}")
+    print(f"as of block {block}")
+    return 0
+
+
+def run_registry_allocate(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_env()
+    with _open_store(settings) as store:
+        party = _party(store, arguments.party)
+        writer = registry_writer(settings, store, _account(settings))
+        writer.allocate(arguments.scheme, arguments.prefix, party.account)
+    print(f"{arguments.scheme} {arguments.prefix} belongs to {party.party_id} now")
+    return 0
+
+
+def _party(store: Store, party_id: str) -> Party:
+    party = store.party(party_id)
+    if party is None:
+        known = ", ".join(known.party_id for known in store.parties())
+        raise NotFound(f"no party {party_id!r} here; there are {known}")
+    return party
+
+
+# --- keys
+
+
+def run_keys_add(arguments: argparse.Namespace) -> int:
+    with _open_node() as node:
+        if node.store.party(arguments.party) is None:
+            if not arguments.name or not arguments.account:
+                raise Invalid(f"{arguments.party} is a new party: give it --name and --account")
+            account = _account_bytes(arguments.account)
+            node.store.put_party(Party(arguments.party, arguments.name, "", account))
+        print(new_key(node.store, arguments.party, arguments.role, now_ms(), node.random_bytes))
+    return 0
+
+
+def _account_bytes(text: str) -> bytes:
+    try:
+        account = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise Invalid(f"account {text!r} is not hex") from error
+    if len(account) != 20:
+        raise Invalid(f"account {text!r} has {len(account)} bytes, should have 20")
+    return account
+
+
+def run_keys_revoke(arguments: argparse.Namespace) -> int:
+    with _open_node() as node:
+        key = authenticate(node.store, arguments.key)
+        node.store.revoke_api_key(key.key_id, now_ms())
+        print(f"the key of {key.party_id} is revoked")
+    return 0
