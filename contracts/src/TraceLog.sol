@@ -16,9 +16,9 @@ import {MerkleConsistency} from "./MerkleConsistency.sol";
 /// consistency proof, checked here), so a rewritten history cannot be anchored;
 /// - anchors of one log form one chain, since each names the one before it.
 ///
-/// Not guaranteed: that the events in a log are true, that the map root belongs to the log root (readers
-/// recompute it), that the first anchor of a log is complete, that anchors come in time, and anything at all
-/// once a majority of the chain's validators cheat.
+/// Not guaranteed: that the events in a log are true, that the map root belongs to the log root or that `size`
+/// leaves have that log root (readers recompute both), that the first anchor of a log is complete, that
+/// anchors come in time, and anything at all once a majority of the chain's validators cheat.
 ///
 /// There is no product data here, no upgrade, no way to receive coins, and no call to another contract.
 contract TraceLog is AccessControlDefaultAdminRules, Pausable {

@@ -14,7 +14,7 @@ abstract contract ConsistencyTest is Test, ReferenceLog {
         uint256 newSize,
         bytes32 newRoot,
         bytes32[] calldata proof
-    ) external pure returns (bool) {
+    ) external view returns (bool) {
         return MerkleConsistency.verify(uint64(oldSize), oldRoot, uint64(newSize), newRoot, proof);
     }
 
@@ -35,6 +35,7 @@ abstract contract ConsistencyTest is Test, ReferenceLog {
         vm.assertFalse(_accepts(oldSize, newSize, _append(proof, 0)), "a zero node more at the end");
         vm.assertFalse(_accepts(oldSize, newSize, new bytes32[](0)), "no proof");
         vm.assertFalse(_accepts(oldSize, newSize, new bytes32[](200)), "200 zeros");
+        _checkStoreysAreCounted(oldSize, newSize, proof, noise);
         for (uint256 i = 0; i < proof.length; ++i) {
             vm.assertFalse(_accepts(oldSize, newSize, _without(proof, i)), "a node less");
             proof[i] ^= noise;
@@ -42,6 +43,22 @@ abstract contract ConsistencyTest is Test, ReferenceLog {
             proof[i] ^= noise;
         }
         vm.assertTrue(_accepts(oldSize, newSize, proof), "the proof itself");
+    }
+
+    /// @dev The two corruptions under which both roots still come out right.
+    function _checkStoreysAreCounted(uint256 oldSize, uint256 newSize, bytes32[] memory proof, bytes32 noise)
+        private
+        view
+    {
+        (bytes32 oldRoot, bytes32 newRoot) = (_rootOver(0, oldSize), _rootOver(0, newSize));
+        if (newSize <= type(uint64).max / 4) {
+            vm.assertFalse(
+                this.verify(oldSize, oldRoot, 4 * newSize, newRoot, proof), "a size of more levels"
+            );
+        }
+        bytes32[] memory taller = _append(proof, noise);
+        (oldRoot, newRoot) = (_node(noise, oldRoot), _node(noise, newRoot));
+        vm.assertFalse(this.verify(oldSize, oldRoot, newSize, newRoot, taller), "a storey more on top");
     }
 }
 

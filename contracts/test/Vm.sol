@@ -27,6 +27,8 @@ interface Vm {
     function chainId(uint256 id) external;
     /// @notice Record the gas of the newest call, a whole tx of its own, in `gas/<group>.json`, or compare it.
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
+    /// @notice Record a number in `gas/<group>.json`, or compare it.
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
 }
 
 /// @notice What every test contract has: the cheat codes, and one account for each role in the story.
