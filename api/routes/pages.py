@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from api.dependencies import Id, NodeDep
 from api.i18n import choose_language
@@ -55,6 +55,12 @@ def get_docs(request: Request) -> Response:
         for method, operation in methods.items()
     ]
     return render(request, "docs.html", {"operations": operations})
+
+
+@router.get("/favicon.ico")
+def get_icon() -> Response:
+    """Where browsers look for the icon of what is no page, such as a label."""
+    return RedirectResponse("/static/icon.svg")
 
 
 def _examples(node: Node) -> list[tuple[str, str]]:
