@@ -80,21 +80,20 @@ class _Port:
 class World:
     """One log: its store in a folder, its chain, a clock, and workers on them."""
 
-    def __init__(self, anvil: Anvil, folder: Path, options: ChainOptions = INSTANT) -> None:
+    def __init__(
+        self, anvil: Anvil, folder: Path, options: ChainOptions = INSTANT, url: str | None = None
+    ) -> None:
         self.anvil = anvil
         self.origin = f"test.example/log{next(_origins)}"
         self.options = options
         self.real_chain: EthereumChain = anvil.open_log(self.origin, options)
         self.path = folder / f"{self.origin.rpartition('/')[2]}.db"
+        self.url = url or f"sqlite:///{self.path}"
         self.store: Store = open_store(self.url)
         self.faults = Faults()
         self.now_ms = 1_700_000_000_000
         self.captured = 0
         self.worker = self.new_worker()
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.path}"
 
     @property
     def log_id(self) -> bytes:

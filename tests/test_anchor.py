@@ -97,6 +97,15 @@ def test_a_worker_that_was_restarted_between_any_two_steps_goes_on(world: World)
     assert world.anchored_size == 3
 
 
+def test_a_log_is_anchored_alike_on_every_database(anvil: Anvil, tmp_path: Path, store_url: str) -> None:
+    world = World(anvil, tmp_path, url=store_url)
+    for items in ("ab", "bc", "a"):
+        world.capture(items, items[:1])
+        world.settle()
+        world.store.reset_caches()
+    world.store.close()
+
+
 # ------------------------------------------------------------------ lost calls
 
 

@@ -8,9 +8,11 @@ from eth_abi.abi import encode
 from contracts import ContractName, load_artifact
 from ledger.chain.abi import Abi, abi_of
 from ledger.chain.rpc import Refused, Rpc
-from ledger.chain.signer import Signer
+from ledger.chain.signer import NonceTaken, Signer
 from ledger.domain.errors import ChainUnavailable, ForkDetected, Invalid
 from ledger.ports import Inclusion, SignedTx
+
+_SIGNED_ANEW_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,17 @@ class Contract:
 
     def write(self, signer: Signer, function: str, *arguments: Any) -> Inclusion:
         """Call `function` in a tx of its own, and return when a block holds it."""
-        inclusion = signer.send_and_wait(self.sign(signer, function, *arguments))
-        if not inclusion.succeeded:
+        for _ in range(_SIGNED_ANEW_MAX):
+            try:
+                inclusion = signer.send_and_wait(self.sign(signer, function, *arguments))
+            except NonceTaken:
+                continue  # the anchor worker may write with the same account
+            if inclusion.succeeded:
+                return inclusion
             raise Invalid(
                 f"{self} refused {function} in block {inclusion.block.number}: try again to see why"
             )
-        return inclusion
+        raise ChainUnavailable(f"other txs of account 0x{signer.account.hex()} overtake every {function}")
 
     def check_deployed(self) -> None:
         """Raises ForkDetected when the chain has no contract here, ChainUnavailable while it is syncing."""

@@ -33,6 +33,10 @@ _HELD_ALREADY = (
 )
 
 
+class NonceTaken(ChainUnavailable):
+    """Another tx of the account was mined under the tx's nonce: sign it anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """One account on one chain. `price_wei_max` is the most that it pays per gas."""
@@ -85,16 +89,24 @@ class Signer:
         return Inclusion(block, self.rpc.as_int("status", receipt.get("status")) == 1)
 
     def send_and_wait(self, tx: SignedTx, wait_seconds: float = WAIT_SECONDS) -> Inclusion:
-        """Send, and return when a block holds the tx. Raises ChainUnavailable after `wait_seconds`."""
+        """Send, and return when a block holds the tx.
+
+        Raises NonceTaken when that cannot happen any more, ChainUnavailable after `wait_seconds`.
+        """
         deadline = time.monotonic() + wait_seconds
         send_again = 0.0
         while time.monotonic() < deadline:
             if time.monotonic() >= send_again:
                 self.send(tx)
                 send_again = time.monotonic() + _SEND_AGAIN_SECONDS
+            next_nonce = self.next_nonce()  # before we look for the tx: see NonceTaken
             inclusion = self.inclusion(tx.tx_hash)
             if inclusion is not None:
                 return inclusion
+            if next_nonce > tx.nonce:
+                raise NonceTaken(
+                    f"another tx of account 0x{self.account.hex()} has nonce {tx.nonce}: try again"
+                )
             time.sleep(_LOOK_AGAIN_SECONDS)
         raise ChainUnavailable(
             f"tx 0x{tx.tx_hash.hex()} is sent but was not mined within {wait_seconds:.0f} s: look again later"

@@ -13,11 +13,16 @@ import pytest
 
 import ganache
 from ganache.node import find_node, installed
+from ledger.anchor import AnchorWorker
 from ledger.chain import account_of, connect, connect_signer, deploy, open_log
 from ledger.chain.rpc import Rpc
 from ledger.chain.tx import Tx
 from ledger.domain.anchor import NO_ANCHOR, Anchor, log_id_of
 from ledger.domain.errors import ChainUnavailable, Invalid
+from ledger.ports import AnchorState
+from ledger.store import open_store
+from tests.anchoring import signer_of
+from tests.store.samples import capture
 
 if not installed():
     pytest.skip("Ganache is not here: run `python -m ganache.install`", allow_module_level=True)
@@ -72,6 +77,35 @@ def test_a_killed_chain_keeps_every_anchor_it_acknowledged(tmp_path: Path) -> No
         assert again.inclusion(tx.tx_hash) == included
         assert again.is_final(included.block)
         assert again.anchor_hash(log_id, 1) == anchor.hash
+
+
+@pytest.mark.parametrize("killed_after", ["signed", "sent"])
+def test_an_anchor_survives_the_kill_of_the_chain(tmp_path: Path, killed_after: str) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    capture(store, "ab", "b", "c")
+    signer = signer_of("killed.example/log")
+
+    with ganache.start(tmp_path / "chain") as first:
+        admin = connect_signer(first.url, first.keys[0])
+        trace_log = deploy(admin).trace_log
+        open_log(admin, trace_log, log_id_of(signer.origin), account_of(first.keys[1]))
+        worker = AnchorWorker(store, connect(first.url, trace_log, first.keys[1]), signer, lambda: 0)
+        while worker.step() != killed_after:
+            pass
+        first.process.kill()
+        first.process.wait()
+        with pytest.raises(ChainUnavailable):
+            worker.step()
+
+    with ganache.start(tmp_path / "chain") as second:
+        chain = connect(second.url, trace_log, second.keys[1])
+        worker = AnchorWorker(store, chain, signer, lambda: 0)
+        while worker.step() != "idle":
+            pass
+        (record,) = store.anchors(limit=9)
+        assert record.state is AnchorState.FINAL
+        assert chain.head(log_id_of(signer.origin)).anchor_hash == record.anchor.hash
+    store.close()
 
 
 def test_a_tx_with_a_gap_before_it_makes_it_hang_but_not_us(chain: ganache.Ganache) -> None:

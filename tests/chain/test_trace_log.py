@@ -1,15 +1,17 @@
 """`TraceLog` through our client, on a real chain."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from ledger.chain import ChainOptions, EthereumChain, account_of, connect, connect_signer, open_log
+from ledger.chain.signer import NonceTaken, Signer
+from ledger.chain.tx import Tx
 from ledger.domain.anchor import NO_ANCHOR, Anchor, log_id_of
 from ledger.domain.errors import ChainUnavailable, ForkDetected, Invalid
 from ledger.domain.merkle import Frontier, consistency_path, leaf_hash, reader
 from ledger.ports import Block, SignedTx
-from tests.chain.nodes import STRANGER, WRITER, Anvil, run_anvil
+from tests.chain.nodes import ADMIN, STRANGER, WRITER, Anvil, run_anvil
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(9)]
 
@@ -174,6 +176,32 @@ def test_a_tx_that_no_block_takes_is_reported_after_a_while(anvil: Anvil) -> Non
         with pytest.raises(ChainUnavailable, match="was not mined within 0 s"):
             chain.signer.send_and_wait(tx, 0.1)
         anvil.call("anvil_dropTransaction", f"0x{tx.tx_hash.hex()}")
+
+
+def test_a_tx_whose_nonce_another_one_took_is_signed_anew(anvil: Anvil) -> None:
+    @dataclass(frozen=True)
+    class Overtaken(Signer):
+        """The account has a second user, who is faster than we are the first time."""
+
+        overtaken: list[SignedTx] = field(default_factory=list)
+
+        def sign(self, to: bytes | None, data: bytes) -> SignedTx:
+            tx = Signer.sign(self, to, data)
+            if not self.overtaken:
+                self.overtaken.append(Signer.sign(self, b"\x07" * 20, b""))
+                self.send_and_wait(self.overtaken[0], 5)
+            return tx
+
+    signer = Overtaken(anvil.rpc, anvil.admin.chain_id, anvil.admin.capabilities, ADMIN)
+    open_log(signer, anvil.deployment.trace_log, log_id_of("overtaken"), account_of(WRITER))
+    assert signer.overtaken
+    with pytest.raises(NonceTaken, match="another tx of account"):
+        signer.send_and_wait(same_nonce(signer.overtaken[0], signer), 5)
+
+
+def same_nonce(tx: SignedTx, signer: Signer) -> SignedTx:
+    """Another tx with the same nonce."""
+    return replace(Tx.read(tx.raw, signer.chain_id), to=b"\x08" * 20).signed(signer.key)
 
 
 @pytest.mark.parametrize("key", [b"", b"\0" * 32, b"\xff" * 32, b"1" * 31])
