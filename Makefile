@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+NODE   = PATH="$$($(PY) -m ganache.node):$$PATH"
+NPM    = $(NODE) $$($(PY) -c "from ganache.node import find_npm; print(*find_npm())")
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
 
 .DEFAULT_GOAL := help
@@ -21,20 +23,20 @@ demo: $(VENV)/run.done ganache/node_modules/.package-lock.json
 	@$(VENV)/bin/suyuan demo
 
 test: check forge
-	$(PY) -m pytest
+	$(NODE) $(PY) -m pytest
 
 quick: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
-	$(PY) -m pytest -m "not slow"
+	$(NODE) $(PY) -m pytest -m "not slow"
 
 # Style, types, and that the committed artifacts are what the sources give.
 check: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(PY) -m contracts.build --check
+	$(NODE) $(PY) -m contracts.build --check
 
 forge: contracts/node_modules/.package-lock.json $(VENV)/dev.done
-	contracts/node_modules/.bin/forge test --root contracts
+	@$(NPM) --prefix contracts --silent test
 
 bench: $(VENV)/dev.done ganache/node_modules/.package-lock.json
 	$(PY) -m bench
@@ -65,12 +67,12 @@ ganache/node_modules/.package-lock.json: ganache/package-lock.json $(VENV)/node.
 
 contracts/node_modules/.package-lock.json: contracts/package-lock.json $(VENV)/node.done
 	@echo "Installing the Solidity compiler and the contract test tools (npm) ..."
-	@$$($(PY) -c "from ganache.node import find_npm; print(*find_npm())") ci --prefix contracts --ignore-scripts --loglevel=error
+	@$(NPM) --prefix contracts ci --ignore-scripts --loglevel=error
 	@touch $@
 
 # Node.js is taken from its wheel where there is none, or an old one.
 $(VENV)/node.done: requirements-node.lock $(VENV)/run.done
-	@$(PY) -c "from ganache.node import find_node; find_node()" 2>/dev/null || \
+	@$(PY) -m ganache.node >/dev/null 2>&1 || \
 	  { echo "No Node.js 20 or newer here: taking it from its Python wheel ..."; $(PIP) -r requirements-node.lock; }
 	@touch $@
 

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from ledger.domain.errors import Invalid
@@ -60,3 +61,11 @@ def _major(node: str) -> int:
         return 0
     match = re.match(r"v(\d+)\.", said.stdout)
     return int(match[1]) if match else 0
+
+
+if __name__ == "__main__":
+    # For the Makefile: the folder to put on the PATH.
+    try:
+        print(Path(find_node()[0]).parent)
+    except Invalid as error:
+        sys.exit(str(error))
