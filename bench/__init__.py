@@ -1,0 +1,1 @@
+"""Benchmarks: they run the real node and print ratios. See README.md in this folder."""

@@ -1,0 +1,175 @@
+"""How fast a node captures, beside one tx for each event on the same chain in the same run.
+
+The node is what `suyuan serve` starts, in a temporary folder: API, anchor worker, SQLite and the
+embedded chain, all on this machine together with the client. An event counts as captured when its 202
+has arrived: it is then validated, durable and indexed, and the receipt is signed. Anchoring goes on at
+the same time.
+"""
+
+import json
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import ganache
+from bench.client import send_documents, start_client
+from bench.documents import count_serials, make_documents
+from bench.machine import cpu_seconds, find_child, peak_memory_mib
+from bench.naive import anchor_one_by_one
+from contracts import CONTRACTS_DIR
+from ledger.chain.rpc import Rpc
+from ledger.config import Settings
+from ledger.node import now_ms
+from ledger.parties import new_key
+from ledger.ports import AnchorState, Store
+from ledger.serve import Running, start_node
+from ledger.setup import ADMIN
+
+WAIT_SECONDS = 300
+_LOOK_AGAIN_SECONDS = 0.05
+_GAS_AT_A_MILLION = "anchor at 1,000,000 events"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured. Documents with 20 EPCs in each event are a third as many."""
+
+    documents: int = 90
+    events_per_document: int = 100
+    connections: int = 4
+    naive_txs: int = 150
+    repeats: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One measurement: documents sent, acknowledged and anchored. An event's items are its links."""
+
+    events_per_second: float
+    links_per_second: float
+    api_cpu_ms_per_event: float
+    seconds_until_anchored: float  # from the last acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All measurements of one run; each list has one entry for each repeat."""
+
+    captures: dict[int, list[Capture]]  # by EPCs in each event
+    naive_per_second: list[float]
+    gas_per_anchor: list[int]  # of the anchors in this run, the first of the log apart
+    gas_at_a_million_events: int  # the committed measurement of the contract's own tests
+    log_size: int
+    peak_memory_mib: dict[str, float]  # by process
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    running: Running
+    api_key: str
+    client: ProcessPoolExecutor
+    serials: Iterator[int]
+    sizes: Sizes
+
+    @property
+    def store(self) -> Store:
+        return self.running.node.store
+
+
+def run(sizes: Sizes, say: Say) -> Results:
+    """Start a node, measure, stop it. Raises RuntimeError when an event is not captured or not anchored."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suyuan-bench-")))
+        settings = Settings(data_dir=folder, port=_free_port(), chain_port=_free_port())
+        running = start_node(settings, stack, say)
+        store = running.node.store
+        api_key = new_key(store, ADMIN, "admin", now_ms(), secrets.token_bytes)
+        client = stack.enter_context(start_client())
+        bench = _Bench(running, api_key, client, count_serials(), sizes)
+        _wait_for("the registered prefixes", lambda: bool(store.prefixes()))
+        say("Warming up ...")
+        _capture(bench, 2, 1)
+        captures: dict[int, list[Capture]] = {1: [], 20: []}
+        naive = []
+        for repeat in range(1, sizes.repeats + 1):
+            say(f"Repeat {repeat} of {sizes.repeats} ...")
+            captures[1].append(_capture(bench, sizes.documents, 1))
+            captures[20].append(_capture(bench, -(-sizes.documents // 3), 20))
+            naive.append(_anchor_naively(bench))
+        return Results(
+            captures,
+            naive,
+            _gas_per_anchor(running)[1:],
+            int(json.loads((CONTRACTS_DIR / "gas" / "TraceLog.json").read_text())[_GAS_AT_A_MILLION]),
+            store.log_size(),
+            {
+                "API": peak_memory_mib(running.api.process.pid),
+                "anchor worker": peak_memory_mib(running.worker.process.pid),
+                "embedded chain": peak_memory_mib(find_child("server.cjs")),
+            },
+        )
+
+
+def _capture(bench: _Bench, document_count: int, epcs_per_event: int) -> Capture:
+    sizes, store, api = bench.sizes, bench.store, bench.running.api.process.pid
+    documents = make_documents(bench.serials, document_count, sizes.events_per_document, epcs_per_event)
+    events = document_count * sizes.events_per_document
+    size_before, cpu_before = store.log_size(), cpu_seconds(api)
+    port = bench.running.node.settings.port
+    seconds = bench.client.submit(send_documents, port, bench.api_key, documents, sizes.connections).result()
+    acknowledged = time.perf_counter()
+    cpu = cpu_seconds(api) - cpu_before
+    if store.log_size() != size_before + events:
+        raise RuntimeError(f"sent {events} events, the log grew by {store.log_size() - size_before}")
+    _wait_for("the anchor", lambda: _anchored_size(store) == store.log_size())
+    links_per_event = epcs_per_event + 1  # the lot
+    return Capture(
+        events_per_second=events / seconds,
+        links_per_second=events * links_per_event / seconds,
+        api_cpu_ms_per_event=1000 * cpu / events,
+        seconds_until_anchored=time.perf_counter() - acknowledged,
+    )
+
+
+def _anchored_size(store: Store) -> int:
+    record = store.newest_anchor(AnchorState.FINAL)
+    return record.anchor.size if record else 0
+
+
+def _anchor_naively(bench: _Bench) -> float:
+    """Events per second with a tx for each. The account is not the node's own, which is anchoring."""
+    settings, count = bench.running.node.settings, bench.sizes.naive_txs
+    _, key, *_ = ganache.read_keys(settings.data_dir / "chain")
+    events = [f"event {next(bench.serials)}".encode() for _ in range(count)]
+    return count / anchor_one_by_one(bench.running.account.rpc_url, key, events)
+
+
+def _gas_per_anchor(running: Running) -> list[int]:
+    """Gas used by the tx of each final anchor, oldest first."""
+    rpc, store = Rpc(running.account.rpc_url), running.node.store
+    hashes = [record.tx_hash for record in store.anchors(limit=10_000) if record.tx_hash]
+    receipts = (rpc.call("eth_getTransactionReceipt", f"0x{tx_hash.hex()}") for tx_hash in hashes)
+    return [rpc.as_int("gasUsed", rpc.as_object("receipt", receipt).get("gasUsed")) for receipt in receipts]
+
+
+def _wait_for(what: str, arrived: Callable[[], bool]) -> None:
+    until = time.monotonic() + WAIT_SECONDS
+    while not arrived():
+        if time.monotonic() > until:
+            raise RuntimeError(f"{what} did not come within {WAIT_SECONDS} s")
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,47 @@
+"""What the measurements ran on, and what the processes used. Reads /proc, so Linux only."""
+
+import os
+import platform
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_KIB_PER_MIB = 1024
+
+
+def describe_machine() -> str:
+    """Cores, memory, system and Python in one line."""
+    memory_gib = _kib(Path("/proc/meminfo"), "MemTotal") / _KIB_PER_MIB**2
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB, {system}"
+
+
+def load_average() -> float:
+    """Processes that wanted to run during the last minute, ours among them."""
+    return os.getloadavg()[0]
+
+
+def peak_memory_mib(pid: int) -> float:
+    """The most memory that a running process has had so far."""
+    return _kib(Path(f"/proc/{pid}/status"), "VmHWM") / _KIB_PER_MIB
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a running process has used so far, in user and system mode."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_SECOND
+
+
+def find_child(command: str) -> int:
+    """The process id of our child whose command line contains `command`."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text().split():
+            if command in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                return int(pid)
+    raise LookupError(f"no child process runs {command}")
+
+
+def _kib(path: Path, name: str) -> int:
+    for line in path.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(f"{path} does not tell {name}")
