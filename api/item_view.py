@@ -15,7 +15,7 @@ from ledger.domain.identifiers import parse_identifier
 from ledger.history import ItemHistory, Proof, TimelineEntry
 from ledger.verify import Outcome, Refuted, Trust, Undetermined, Verdict, Verified
 
-VerdictKind = Literal["verified", "refuted", "undetermined", "unknown_item"]
+VerdictKind = Literal["verified", "refuted", "undetermined", "waiting", "unknown_item"]
 
 _OUTCOMES: Final = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.NOT_CHECKED: "not_checked"}
 
@@ -103,7 +103,7 @@ def item_view(history: ItemHistory, trust: Trust, language: Language) -> ItemVie
         temperature=_temperature(history, c),
         entries=tuple(entry_view(entry, c) for entry in history.entries),
         complete=history.complete,
-        proofs=tuple(_proof(proof, c) for proof in history.proofs),
+        proofs=tuple(_proof(proof, history, c) for proof in history.proofs),
         evidence=_evidence(bundle, trust) if bundle else None,
     )
 
@@ -141,14 +141,16 @@ def _verified_sentences(history: ItemHistory, c: Context) -> Iterator[str]:
         yield c.t("waiting_says", count=history.waiting)
 
 
-def _proof(proof: Proof, c: Context) -> ProofView:
+def _proof(proof: Proof, history: ItemHistory, c: Context) -> ProofView:
+    empty = proof.bundle is not None and not proof.bundle.events
+    kind = "waiting" if empty and history.waiting else _kind_of(proof.verdict)
     steps = tuple(
         StepView(
             step.number, say(STEPS[step.number - 1], c.names.language), _OUTCOMES[step.outcome], step.detail
         )
         for step in proof.verdict.steps
     )
-    return ProofView(c.names.item(proof.uri), _kind_of(proof.verdict), steps)
+    return ProofView(c.names.item(proof.uri), kind, steps)
 
 
 def _kind_of(verdict: Verdict) -> VerdictKind:

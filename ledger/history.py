@@ -6,6 +6,7 @@ places and parties are master data and no part of any proof.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -30,6 +31,8 @@ from ledger.node import Node
 from ledger.ports import AnchorState, MasterData, Party, StoredEvent
 from ledger.prove import prove_item
 from ledger.verify import AnchorNotice, ChainSource, Refuted, Undetermined, Verdict, Verified, verify
+
+logger = logging.getLogger("suyuan.history")
 
 T = TypeVar("T")
 
@@ -192,7 +195,10 @@ class _Evidence:
 
 
 class _AskOnce:
-    """A chain that is asked each question once, and nothing more after it failed to answer."""
+    """A chain that is asked each question once, and nothing more after it failed to answer.
+
+    Why it failed is for the operator: the chain's URL may hold a provider's key and stays out of verdicts.
+    """
 
     def __init__(self, chain: ChainSource) -> None:
         self._chain = chain
@@ -221,8 +227,9 @@ class _AskOnce:
         try:
             answer: T = self._answers[asked] if asked in self._answers else question(*arguments)
         except ChainUnavailable as error:
-            self._failure = error
-            raise
+            logger.warning("%s", error)
+            self._failure = ChainUnavailable("the chain that this node uses did not answer")
+            raise self._failure from error
         self._answers[asked] = answer
         return answer
 

@@ -188,6 +188,7 @@ TEXTS: Final[dict[str, Phrase]] = {
     "verified": ("已核验", "Verified"),
     "refuted": ("被驳回", "Refuted"),
     "undetermined": ("未能核验", "Could not be checked"),
+    "waiting": ("等待锚定", "Waiting for its anchor"),
     "unknown_item": ("没有记录", "Nothing recorded"),
     "verified_says": (
         "该物品自身的全部 {count} 个事件：与记录时一致，未被改动，无一遗漏。",

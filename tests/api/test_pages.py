@@ -133,11 +133,14 @@ def test_a_changed_event_is_refuted_in_plain_words(world: World, serve: Serve) -
 def test_a_chain_thplaceis_away_is_no_verdict(world: World, serve: Serve) -> None:
     world.capture(made("S1"))
     world.anchor()
-    away = replace(world.node, trust=replace(world.node.trust, rpc_url="http://127.0.0.1:9"))
-    said = words(item(serve(away), SGTIN + "S1"))
+    url = "http://127.0.0.1:9/v3/a-provider-s-key"
+    away = replace(world.node, trust=replace(world.node.trust, rpc_url=url))
+    page = item(serve(away), SGTIN + "S1")
+    said = words(page)
 
     assert said.startswith('id="content"> Could not be checked The blockchain could not be asked now.')
     assert "not checked The blockchain holds the anchor" in said
+    assert "a-provider-s-key" not in page.text
 
 
 def test_new_events_are_shown_as_waiting(world: World, serve: Serve) -> None:
@@ -145,6 +148,8 @@ def test_new_events_are_shown_as_waiting(world: World, serve: Serve) -> None:
     world.capture(made("S1", **at(1)))
     assert "Could not be checked The events are captured and wait" in words(item(client, SGTIN + "S1"))
     world.anchor()
+    world.capture(made("S2", **at(1)))
+    assert "This item · Waiting for its anchor" in words(item(client, SGTIN + "S2"))
     world.capture(seen("S1", **at(2)))
     said = words(item(client, SGTIN + "S1"))
 
