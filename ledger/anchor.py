@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from threading import Event as Flag
 from typing import Literal
 
-from ledger.domain.anchor import NO_ANCHOR, Anchor, log_id_of
+from ledger.domain.anchor import NO_ANCHOR, Anchor
 from ledger.domain.checkpoint import Checkpoint, LogSigner
 from ledger.domain.errors import (
     ChainUnavailable,
@@ -27,8 +27,9 @@ from ledger.domain.errors import (
     Invalid,
     StoreUnavailable,
 )
-from ledger.growth import EMPTY, CachesDiffer, Grown, Roots, grow, next_size, rebuild_caches
-from ledger.ports import AnchorRecord, AnchorState, Chain, ChainHead, Registry, SignedTx, Store
+from ledger.growth import EMPTY, Grown, Roots, grow_or_rebuild, next_size
+from ledger.own_log import OwnLog
+from ledger.ports import AnchorRecord, AnchorState, Chain, Registry, SignedTx, Store
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class AnchorWorker:
         self._chain = chain
         self._signer = signer
         self._clock = clock
-        self._log_id = log_id_of(signer.origin)
+        self._log = OwnLog(chain, signer.origin)
         self._grown: Grown | None = None  # of the anchor in flight
         self._signed_ms: dict[bytes, int] = {}  # when we first met each tx in flight
         self._sent_ms: dict[bytes, int] = {}  # when we last sent it
@@ -87,10 +88,10 @@ class AnchorWorker:
         """Compare the newest anchor on chain with the store's. Raises ForkDetected when the chain is
         ahead or different, and Invalid when the log is not ours to write."""
         newest = self._store.newest_anchor()
-        head = self._chain.head(self._log_id)
+        head = self._chain.head(self._log.log_id)
         if newest and newest.state is not AnchorState.FINAL and head.anchor_hash == newest.anchor.hash:
             return  # the anchor in flight has arrived
-        self._check_head(self._store.newest_anchor(AnchorState.FINAL), head)
+        self._log.check_head(self._store.newest_anchor(AnchorState.FINAL), head)
 
     def run(self, stop: Flag, interval_seconds: float, registry: Registry | None = None) -> None:
         """Anchor until `stop` is set or a fork is found; `interval_seconds` lie between two anchors.
@@ -109,8 +110,12 @@ class AnchorWorker:
 
     def _work(self, stop: Flag, interval_seconds: float, registry: Registry | None) -> None:
         rest_seconds = interval_seconds
+        reconciled = False
         while not stop.is_set():
             try:
+                if not reconciled:  # before the first event waits to be anchored
+                    self.reconcile()
+                    reconciled = True
                 done = self.step()
                 if registry is not None and done in ("idle", "final"):
                     refresh_prefixes(self._store, registry)
@@ -136,7 +141,7 @@ class AnchorWorker:
     def _step_from(self, record: AnchorRecord | None) -> Step:
         if record is None:
             return self._prepare(None)
-        self._check_ours(record.anchor)
+        self._log.check_ours(record.anchor)
         match record.state:
             case AnchorState.FINAL:
                 return self._prepare(record)
@@ -152,12 +157,12 @@ class AnchorWorker:
         self.health = replace(self.health, anchored_size=base.size)
         if self._store.log_size() <= base.size:
             return "idle"
-        self._check_head(final, self._chain.head(self._log_id))
-        grown = self._grow(base, next_size(self._store, base.size))
+        self._log.check_head(final, self._chain.head(self._log.log_id))
+        grown = grow_or_rebuild(self._store, base, next_size(self._store, base.size))
         anchor = Anchor(
             self._chain.chain_id,
             self._chain.contract,
-            self._log_id,
+            self._log.log_id,
             final.anchor.number + 1 if final else 1,
             final.anchor.hash if final else NO_ANCHOR,
             grown.roots.size,
@@ -172,13 +177,13 @@ class AnchorWorker:
         return "prepared"
 
     def _sign(self, record: AnchorRecord) -> Step:
-        head = self._chain.head(self._log_id)
+        head = self._chain.head(self._log.log_id)
         if record.txs and head.anchor_hash == record.anchor.hash:
             raise ChainUnavailable(
                 f"the chain holds anchor {record.anchor.number}, but shows none of the txs saved for it: its "
                 "node is behind, or this database was restored from a copy"
             )
-        self._check_head(self._store.newest_anchor(AnchorState.FINAL), head)
+        self._log.check_head(self._store.newest_anchor(AnchorState.FINAL), head)
         tx = self._chain.sign_anchor(record.anchor, self._grown_for(record).proof)
         # Saved before it is sent. Should we stop here, the next run finds it and sends it.
         self._store.add_anchor_tx(record.anchor.number, tx)
@@ -246,69 +251,13 @@ class AnchorWorker:
         roots = Roots.of(record.anchor)
         if self._grown is None or self._grown.roots != roots:
             final = self._store.newest_anchor(AnchorState.FINAL)
-            self._grown = self._grow(Roots.of(final.anchor) if final else EMPTY, roots.size)
+            self._grown = grow_or_rebuild(self._store, Roots.of(final.anchor) if final else EMPTY, roots.size)
         if self._grown.roots != roots:
             raise ForkDetected(
-                f"anchor {record.anchor.number}: was prepared with {_shown(roots)}, but the events now give "
-                f"{_shown(self._grown.roots)}: they were changed. Restore the database"
+                f"anchor {record.anchor.number}: was prepared with {roots}, but the events now give "
+                f"{self._grown.roots}: they were changed. Restore the database"
             )
         return self._grown
-
-    def _grow(self, base: Roots, size: int) -> Grown:
-        try:
-            return grow(self._store, base, size)
-        except CachesDiffer as difference:
-            logger.warning("anchoring: rebuilding the caches, which differ in %s", difference)
-        try:
-            rebuilt = rebuild_caches(self._store, base.size)
-            if rebuilt == base:
-                return grow(self._store, base, size)
-        except CachesDiffer as difference:
-            raise ForkDetected(f"the log in SQL is incomplete ({difference}): restore the database") from None
-        raise ForkDetected(
-            f"the events give {_shown(rebuilt)}, but anchored are {_shown(base)}: events were changed after "
-            "they were anchored. `suyuan audit` names them; restore the database"
-        )
-
-    def _check_ours(self, anchor: Anchor) -> None:
-        """That the store's anchors are of the log that we were started for."""
-        theirs = (anchor.chain_id, anchor.contract, anchor.log_id)
-        if theirs != (self._chain.chain_id, self._chain.contract, self._log_id):
-            raise Invalid(
-                f"this database belongs to {_log_name(*theirs)}, but we were started for "
-                f"{_log_name(self._chain.chain_id, self._chain.contract, self._log_id)}: use the settings "
-                "that it began with"
-            )
-
-    def _check_head(self, final: AnchorRecord | None, head: ChainHead) -> None:
-        """That the chain's newest anchor is our newest final one."""
-        log = f"log {self._signer.origin} (0x{self._log_id.hex()})"
-        number, ours = (final.anchor.number, final.anchor.hash) if final else (0, NO_ANCHOR)
-        if (head.count, head.anchor_hash) != (number, ours):
-            raise ForkDetected(f"{log}: {self._difference(number, ours, head)}")
-        if not any(head.writer):
-            raise Invalid(f"{log} is not open in the contract: let its registrar open it for our account")
-        if head.writer != self._chain.account:
-            raise Invalid(
-                f"{log} is written by account 0x{head.writer.hex()}, we are 0x{self._chain.account.hex()}: "
-                "use the key of that account, or let the registrar change the writer"
-            )
-
-    def _difference(self, number: int, ours: bytes, head: ChainHead) -> str:
-        if head.count < number:
-            return (
-                f"the chain has {head.count} anchors, the store {number} final ones. The chain was wiped or "
-                "restored from a copy, or it replaced blocks that it called final: restore the chain"
-            )
-        if number and self._chain.anchor_hash(self._log_id, number) != ours:
-            return (
-                f"anchor {number} is another one on chain than in the store. Both come from different "
-                "histories: restore the database that belongs to this chain"
-            )
-        return (
-            f"the chain has {head.count} anchors over {head.size} events, the store only {number}. Either "
-            "the database was restored from a copy, or another one anchors the same log: restore the newest"
-        )
 
     def _forget_flight(self) -> None:
         self._grown = None
@@ -331,11 +280,3 @@ def _rest_after(done: Step, interval_seconds: float) -> float:
             return min(_LOOK_AGAIN_SECONDS, interval_seconds)
         case _:
             return 0.0
-
-
-def _shown(roots: Roots) -> str:
-    return f"log root {roots.log_root.hex()} and map root {roots.map_root.hex()} at {roots.size} events"
-
-
-def _log_name(chain_id: int, contract: bytes, log_id: bytes) -> str:
-    return f"log 0x{log_id.hex()} of contract 0x{contract.hex()} on chain {chain_id}"

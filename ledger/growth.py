@@ -5,6 +5,7 @@ They are used, not believed: every cached value that the new roots are computed 
 against the roots of that anchor. `rebuild_caches` makes them anew from the events alone.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from ledger.domain import item_map, merkle
 from ledger.domain.anchor import Anchor
 from ledger.domain.commitment import link_leaf, map_value
-from ledger.domain.errors import Invalid
+from ledger.domain.errors import ForkDetected, Invalid
 from ledger.domain.item_map import Child, Leaf, Tile
 from ledger.domain.merkle import Frontier
 from ledger.ports import Store, TreeGrowth
+
+logger = logging.getLogger(__name__)
 
 EVENTS_MAX = 50_000
 LINKS_MAX = 200_000
@@ -37,6 +40,9 @@ class Roots:
     @staticmethod
     def of(anchor: Anchor) -> "Roots":
         return Roots(anchor.size, anchor.log_root, anchor.map_root)
+
+    def __str__(self) -> str:
+        return f"log root {self.log_root.hex()} and map root {self.map_root.hex()} at {self.size} events"
 
 
 EMPTY = Roots(0, merkle.EMPTY_ROOT, item_map.ABSENT)
@@ -70,6 +76,27 @@ def grow(store: Store, base: Roots, size: int) -> Grown:
     tiles.check(base.map_root, {key: old for key, (old, _) in items.items()})
     caches = TreeGrowth(log_nodes, update.tiles, {key: new for key, (_, new) in items.items()})
     return Grown(Roots(size, log.root, update.root), tuple(proof), caches)
+
+
+def grow_or_rebuild(store: Store, base: Roots, size: int) -> Grown:
+    """`grow`, with the caches made anew from the events when they differ.
+
+    Raises ForkDetected when the events themselves do not give the roots of `base`, which are anchored.
+    """
+    try:
+        return grow(store, base, size)
+    except CachesDiffer as difference:
+        logger.warning("rebuilding the caches, which differ in: %s", difference)
+    try:
+        rebuilt = rebuild_caches(store, base.size)
+        if rebuilt == base:
+            return grow(store, base, size)
+    except CachesDiffer as difference:
+        raise ForkDetected(f"the log in SQL is incomplete ({difference}): restore the database") from None
+    raise ForkDetected(
+        f"the events give {rebuilt}, but anchored are {base}: events were changed after they were anchored. "
+        "`suyuan audit` names them; restore the database"
+    )
 
 
 def rebuild_caches(store: Store, size: int) -> Roots:

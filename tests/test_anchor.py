@@ -501,6 +501,18 @@ def test_the_loop_halts_at_a_fork_and_says_so(world: World) -> None:
     assert "events were changed" in world.worker.health.problem
 
 
+def test_the_loop_halts_at_a_fork_before_there_is_anything_to_anchor(anvil: Anvil, tmp_path: Path) -> None:
+    world = World(anvil, tmp_path)
+    world.capture("ab")
+    world.settle()
+    snapshot = anvil.call("evm_snapshot")
+    world.capture("b")
+    world.settle()
+    anvil.call("evm_revert", snapshot)
+    world.worker.run(threading.Event(), 0.001)
+    assert world.worker.health.halted
+
+
 def test_the_copy_of_the_registry_follows_it(world: World) -> None:
     anvil = world.anvil
     writer = RegistryWriter(anvil.admin, anvil.deployment.prefix_registry)
