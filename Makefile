@@ -4,7 +4,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 NODE   = PATH="$$($(PY) -m ganache.node):$$PATH"
 NPM    = $(NODE) $$($(PY) -c "from ganache.node import find_npm; print(*find_npm())")
-PIP    := $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
+PIP    := $(PY) -m pip --disable-pip-version-check -qq install --require-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check quick forge bench lock clean
@@ -53,7 +53,7 @@ $(VENV)/bin/python:
 $(VENV)/run.done: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked Python packages (about half a minute) ..."
 	@$(PIP) -r requirements.lock
-	@PYTHONWARNINGS=ignore $(PY) -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PY) -m pip --disable-pip-version-check -qq install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.done: requirements-dev.lock $(VENV)/run.done

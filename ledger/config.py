@@ -83,7 +83,7 @@ def _read(variable: str, text: str, kind: type) -> Any:
     try:
         value = kind(text)
     except ValueError as error:
-        raise Invalid(f"{variable} is {text!r}, should be a {kind.__name__}") from error
+        raise Invalid(f"{variable} is {text!r}, should be a number") from error
     if kind in (int, float) and value <= 0:
         raise Invalid(f"{variable} is {text!r}, should be greater than 0")
     return value

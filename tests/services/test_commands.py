@@ -1,0 +1,130 @@
+"""The commands of `suyuan`, run as a person runs them, on a real store and a real chain."""
+
+import io
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from ledger.cli import main
+from tests.services.test_prove import change
+from tests.services.world import SGTIN, World, document, made, seen
+
+
+@pytest.fixture(autouse=True)
+def node_of_this_folder(world: World, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUYUAN_DATA_DIR", str(world.node.settings.data_dir))
+    monkeypatch.setenv("SUYUAN_DATABASE_URL", store_url)
+
+
+def write(folder: Path, *events: dict[str, object]) -> str:
+    path = folder / "document.jsonld"
+    path.write_bytes(document(*events))
+    return str(path)
+
+
+def test_from_a_file_to_a_verified_verdict(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["capture", write(tmp_path, made("S1"), seen("S1")), "--key", world.texts["factory"]]) == 0
+    assert "suyuan-receipt/1" in capsys.readouterr().out
+    world.anchor()
+    bundle = str(tmp_path / "bundle.json")
+    assert main(["prove", "(01)09506000134352(21)S1", "-o", bundle]) == 0
+    trust = ["--trust", str(world.node.settings.trust_path)]
+    assert main(["verify", bundle, *trust]) == 0
+    assert capsys.readouterr().out.endswith("Verified\n")
+    assert main(["verify", bundle, *trust, "--offline"]) == 2
+    Path(bundle).write_bytes(Path(bundle).read_bytes().replace(b"receiving", b"Receiving"))
+    assert main(["verify", bundle, *trust]) == 1
+    assert "Refuted at step 2" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_a_document_is_said_line_by_line(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, made("S1", eventTime="yesterday"), made("S2", action="MAYBE"))
+    assert main(["capture", path, "--key", world.texts["factory"]]) == 1
+    said = capsys.readouterr().err
+    assert "/epcisBody/eventList/0/eventTime" in said
+    assert "/epcisBody/eventList/1/action" in said
+    assert main(["capture", path, "--key", world.texts["factory"], "--proceed"]) == 0
+    assert main(["capture", str(tmp_path / "nothing"), "--key", world.texts["factory"]]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_a_wrong_or_revoked_key_captures_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, made("S1"))
+    assert main(["capture", path, "--key", "suyuan_no_such"]) == 1
+    assert main(["capture", path]) == 1
+    assert "suyuan keys add" in capsys.readouterr().err
+    assert main(["keys", "add", "factory", "manufacturer"]) == 0
+    key = capsys.readouterr().out.strip()
+    assert main(["keys", "revoke", key]) == 0
+    assert main(["capture", path, "--key", key]) == 1
+    assert "revoked" in capsys.readouterr().err
+    assert world.node.store.log_size() == 0
+
+
+def test_a_new_party_gets_a_key(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "add", "hospital", "coldchain"]) == 1
+    assert "--name and --account" in capsys.readouterr().err
+    new = ["keys", "add", "hospital", "coldchain", "--name", "Hospital", "--account"]
+    assert main([*new, "0x12"]) == 1
+    assert main([*new, "0x" + "12" * 20]) == 0
+    party = world.node.store.party("hospital")
+    assert party is not None
+    assert party.account == b"\x12" * 20
+
+
+def test_an_event_is_proved_by_its_id(world: World, tmp_path: Path) -> None:
+    event_id = "urn:uuid:5f0a1b2c-0000-4000-8000-000000000001"
+    world.capture(made("S1", eventID=event_id))
+    world.anchor()
+    assert main(["prove", event_id, "--event", "-o", str(tmp_path / "b")]) == 0
+    assert main(["verify", str(tmp_path / "b"), "--trust", str(world.node.settings.trust_path)]) == 0
+    assert main(["prove", "urn:uuid:none", "--event", "-o", str(tmp_path / "b")]) == 1
+
+
+def test_the_audit_finds_what_was_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.capture(made("S1"), seen("S1"))
+    world.anchor()
+    assert main(["audit", "--offline"]) == 0
+    assert "2 events checked, 0 findings" in capsys.readouterr().out
+    change(world, "UPDATE event SET salt = commitment WHERE log_index = 1")
+    assert main(["audit", "--offline"]) == 1
+    assert "event 1 (" in capsys.readouterr().out
+
+
+def test_a_label_is_written_and_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    png = tmp_path / "label.png"
+    assert main(["label", SGTIN + "S1", "-o", str(png)]) == 0
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png.read_bytes())))
+    assert found.text == "http://localhost:8000/01/09506000134352/21/S1"
+    assert main(["label", SGTIN + "S1", "-o", str(tmp_path / "label.svg")]) == 0
+    assert main(["label", SGTIN + "S1"]) == 0
+    assert "█" in capsys.readouterr().out
+    assert main(["label", SGTIN + "S1", "-o", str(tmp_path / "label.doc")]) == 1
+
+
+def test_a_folder_without_a_node_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SUYUAN_DATA_DIR", str(tmp_path / "empty"))
+    assert main(["audit"]) == 1
+    assert "start it once with `suyuan serve`" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SUYUAN_PORT", "eight")
+    assert main(["audit"]) == 1
+    assert "SUYUAN_PORT is 'eight', should be a number" in capsys.readouterr().err
+    monkeypatch.setenv("SUYUAN_PORT", "8000")
+    monkeypatch.setenv("SUYUAN_PROT", "8000")
+    assert main(["audit"]) == 1
+    assert "SUYUAN_PROT is not a setting" in capsys.readouterr().err
