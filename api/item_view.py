@@ -115,7 +115,7 @@ def _verdict(history: ItemHistory, c: Context) -> VerdictView:
         return VerdictView("refuted", (because, *_about(history, verdict, c)), verdict.reason)
     if not history.entries:
         proven = [c.t("unknown_proven")] if isinstance(verdict, Verified) else []
-        return VerdictView("unknown_item", (c.t("unknown_says"), *proven), "")
+        return VerdictView("unknown_item", (c.t("unknown_says"), *proven, c.t("unknown_caution")), "")
     if history.waiting == len(history.entries):
         return VerdictView("undetermined", (c.t("undetermined_waiting"),), "")
     if isinstance(verdict, Undetermined):

@@ -227,6 +227,10 @@ TEXTS: Final[dict[str, Phrase]] = {
         "这一点已对照区块链核验。",
         "This was verified against the blockchain.",
     ),
+    "unknown_caution": (
+        "如果是标签把您带到这里，请谨慎对待该产品，并询问销售方。",
+        "If a label led you here, be careful with the product and ask the seller.",
+    ),
     "technical": ("技术说明", "In technical terms"),
     "not_complete": (
         "较远的关联历史太长，只显示一部分。",
