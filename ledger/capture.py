@@ -27,12 +27,16 @@ RECEIPT_FORMAT = "suyuan-receipt/1"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that is ready for the log, all but its place and time."""
+    """An event that is ready for the log, all but its place, time and salt."""
 
     pointer: str
     event: Event
     identity: EventIdentity
     body: bytes
+    links: tuple[ItemLink, ...]
+    ids_count: int
+    ids_root: bytes
+    event_hashes: tuple[str, str]  # CBV 2.0 and 2.1
 
 
 def capture(
@@ -98,11 +102,23 @@ def _refuse(problems: Sequence[Problem], foreign: Sequence[Problem]) -> None:
 
 
 def _draft(pointer: str, event: Event) -> Draft:
-    event_id = event.event_id or mint_event_id(event)
-    event = replace(event, event_id=event_id)
+    event_id = event.event_id
+    if event_id is None:
+        event_id = mint_event_id(event)
+        event = replace(event, event_id=event_id)
     declared = event.declaration_time
-    identity = EventIdentity(event_id, None if declared is None else _milliseconds(declared))
-    return Draft(pointer, event, identity, canonical_json.encode(event_to_json(event)))
+    links = tuple([ItemLink(item_key(uri), uri, role) for uri, role in event.items()])
+    keys = {link.key for link in links}
+    return Draft(
+        pointer=pointer,
+        event=event,
+        identity=EventIdentity(event_id, None if declared is None else _milliseconds(declared)),
+        body=canonical_json.encode(event_to_json(event)),
+        links=links,
+        ids_count=len(keys),
+        ids_root=ids_root(keys),
+        event_hashes=event_hashes(event),
+    )
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -162,18 +178,16 @@ def _same(stored: StoredEvent, draft: Draft) -> bool:
 
 def _place(
     node: Node, submitter: ApiKey, draft: Draft, log_index: int, recorded_at_ms: int, capture_id: str
-) -> tuple[StoredEvent, list[ItemLink]]:
+) -> tuple[StoredEvent, Sequence[ItemLink]]:
     event, salt = draft.event, node.random_bytes(SALT_BYTES)
-    links = [ItemLink(item_key(uri), uri, role) for uri, role in event.items()]
-    keys = {link.key for link in links}
     entry = LeafEntry(
         commitment=commit(salt, draft.body),
         recorded_at_ms=recorded_at_ms,
         submitter_key_id=submitter.key_id,
-        ids_count=len(keys),
-        ids_root=ids_root(keys),
+        ids_count=draft.ids_count,
+        ids_root=draft.ids_root,
     )
-    hash_20, hash_21 = event_hashes(event)
+    hash_20, hash_21 = draft.event_hashes
     stored = StoredEvent(
         log_index=log_index,
         identity=draft.identity,
@@ -197,7 +211,7 @@ def _place(
         salt=salt,
         capture_id=capture_id,
     )
-    return stored, links
+    return stored, draft.links
 
 
 def _receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:

@@ -17,9 +17,8 @@ registered prefix, and with the owners of the prefixes above it, who allocated i
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ledger.domain.errors import Invalid
 from ledger.domain.events import Event
-from ledger.domain.identifiers import parse_identifier
+from ledger.domain.identifiers import company_digits
 
 GS1 = "gs1"
 """Scheme of GS1 company prefixes; a prefix is digits."""
@@ -53,8 +52,8 @@ class PrefixIndex:
         return PrefixIndex({(entry.scheme, entry.text): entry for entry in entries})
 
     def above(self, uri: str) -> list[PrefixEntry]:
-        """The registered prefixes of an identifier, the longest first."""
-        digits = _company_digits(uri)
+        """The registered prefixes of a canonical URI, the longest first."""
+        digits = company_digits(uri)
         scheme, text = (URI, uri) if digits is None else (GS1, digits)
         lengths = range(min(len(text), PREFIX_LENGTH_MAX), -1, -1)
         found = (self._by_text.get((scheme, text[:length])) for length in lengths)
@@ -66,13 +65,6 @@ class PrefixIndex:
             entry.active and (account == entry.owner or account in entry.delegates)
             for entry in self.above(uri)
         )
-
-
-def _company_digits(uri: str) -> str | None:
-    try:
-        return parse_identifier(uri).company_digits
-    except Invalid:
-        return None
 
 
 def claimed_uris(event: Event) -> list[str]:

@@ -3,6 +3,8 @@
 GS1 General Specifications, section 7.9 (digits) and 7.9.5 (pairs for alphanumeric keys).
 """
 
+from functools import lru_cache
+
 from ledger.domain.errors import Invalid
 
 _CSET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
@@ -11,6 +13,7 @@ _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 6
 _ORD_0 = ord("0")
 
 
+@lru_cache(maxsize=1024)  # thousands of serials share one GTIN
 def check_digit(digits: str) -> int:
     """The digit that completes `digits`: weights 3, 1, 3, 1 ... from the right, modulo 10.
 

@@ -29,6 +29,7 @@ _web_address: Final = re.compile(
     r"((?:https?|HTTPS?)://(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)"
     rf"(/{_PCHAR}*+)(?:\?((?:{_PCHAR}|\?)*+))?(?:\#(?:{_PCHAR}|\?)*+)?"
 ).fullmatch
+_is_unreserved: Final = re.compile(r"[A-Za-z0-9\-._~]*").fullmatch
 _ELEMENT: Final = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\\()++)")
 
 
@@ -133,7 +134,7 @@ def build(link: DigitalLink) -> str:
 
 def escape(value: str) -> str:
     """`value` for use in a path or query: all but the unreserved characters of RFC 3986 percent-encoded."""
-    return quote(value, safe="")
+    return value if _is_unreserved(value) else quote(value, safe="")
 
 
 def parse_element_string(text: str) -> list[Element]:

@@ -37,7 +37,7 @@ from ledger.domain.events import (
     TransformationEvent,
     format_time,
 )
-from ledger.domain.identifiers import normalise_uri
+from ledger.domain.identifiers import is_canonical_key, normalise_uri
 from ledger.domain.vocabulary import STANDARD_PREFIXES, Vocabulary
 
 Version: TypeAlias = Literal["2.0", "2.1"]
@@ -124,7 +124,7 @@ def _list(name: str, entries: Iterable[str]) -> list[str]:
 
 
 def _epcs(name: str, epcs: Iterable[str]) -> list[str]:
-    return _list(name, [f"epc={_normalise(epc)}" for epc in epcs])
+    return _list(name, [f"epc={_identifier(epc)}" for epc in epcs])
 
 
 def _quantities(name: str, quantities: Iterable[Quantity]) -> list[str]:
@@ -134,15 +134,17 @@ def _quantities(name: str, quantities: Iterable[Quantity]) -> list[str]:
 def _quantity(entry: Quantity) -> str:
     quantity = "" if entry.quantity is None else f"quantity={_number(entry.quantity)}"
     uom = "" if entry.uom is None else f"uom={entry.uom}"
-    return f"quantityElementepcClass={_normalise(entry.epc_class)}{quantity}{uom}"
+    return f"quantityElementepcClass={_identifier(entry.epc_class)}{quantity}{uom}"
 
 
 def _uri(name: str, uri: str | None) -> list[str]:
-    return [] if uri is None else [f"{name}={_normalise(uri)}"]
+    return [] if uri is None else [f"{name}={_identifier(uri)}"]
 
 
 def _word(name: str, word: str | None, words: Vocabulary) -> list[str]:
-    return [] if word is None else [f"{name}={_normalise(words.expand(word))}"]
+    if word is None:
+        return []
+    return [f"{name}={words.expand(word) if word in words.words else _normalise(word)}"]
 
 
 def _persistent_disposition(event: Event) -> Iterator[str]:
@@ -159,7 +161,7 @@ def _place(name: str, place: Place | None, namespaces: Mapping[str, str]) -> lis
     """Up to two parts: the place, and its extensions if any."""
     if place is None:
         return []
-    standard = f"{name}id={_normalise(place.uri)}"
+    standard = f"{name}id={_identifier(place.uri)}"
     return [standard, _extensions(place.extensions, namespaces)] if place.extensions else [standard]
 
 
@@ -167,13 +169,13 @@ def _biz_transactions(event: Event) -> Iterator[str]:
     for entry in event.biz_transactions:
         # The type goes before the value, and takes part in the order of the list.
         kind = "".join(_word("type", entry.type, vocabulary.BIZ_TRANSACTION_TYPE))
-        yield f"{kind}bizTransaction={_normalise(entry.uri)}"
+        yield f"{kind}bizTransaction={_identifier(entry.uri)}"
 
 
 def _ends(name: str, entries: Iterable[SourceOrDestination]) -> Iterator[str]:
     for entry in entries:
         kind = "".join(_word("type", entry.type, vocabulary.SOURCE_DESTINATION_TYPE))
-        yield f"{kind}{name}={_normalise(entry.uri)}"
+        yield f"{kind}{name}={_identifier(entry.uri)}"
 
 
 def _sensor_element(
@@ -296,13 +298,19 @@ def _number(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def _normalise(uri: str) -> str:
+def _identifier(uri: str) -> str:
+    """An identifier of the event, which is canonical already, as the reference writes it."""
+    return _unescape(uri) if is_canonical_key(uri) else _normalise(uri)
+
+
+def _normalise(text: str) -> str:
     """The canonical Digital Link of a GS1 identifier in any spelling; other text as it is."""
-    if not uri.startswith(("http", "urn:epc:")):
-        return uri
-    uri = normalise_uri(uri)
+    return _unescape(normalise_uri(text)) if text.startswith(("http", "urn:epc:")) else text
+
+
+def _unescape(uri: str) -> str:
+    """The reference leaves what EPC URNs leave: ! ' ( ) * stand for themselves."""
     if "%2" in uri and uri.startswith(CANONICAL_STEM):
-        # The reference leaves what EPC URNs leave: ! ' ( ) * stand for themselves.
         return _LEFT_ALONE.sub(lambda escape: chr(int(escape[0][1:], 16)), uri)
     return uri
 

@@ -12,6 +12,7 @@ Source: GS1 Digital Link, URI syntax 1.4; CBV 2.0, section 8.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final, Literal
 from urllib.parse import unquote
@@ -33,7 +34,16 @@ from ledger.domain.digital_link import (
 from ledger.domain.epc_urn import PREFIX_LENGTH_MAX, parse_urn, write_urn
 from ledger.domain.errors import Invalid
 
-__all__ = ["Identifier", "Kind", "check_digit", "identifier_of", "normalise_uri", "parse_identifier"]
+__all__ = [
+    "Identifier",
+    "Kind",
+    "check_digit",
+    "company_digits",
+    "identifier_of",
+    "is_canonical_key",
+    "normalise_uri",
+    "parse_identifier",
+]
 
 Kind = Literal[
     "sgtin", "lgtin", "upui", "gtin",
@@ -44,6 +54,9 @@ Kind = Literal[
     "uri",
 ]  # fmt: skip
 """What it names. "-class": a type without a serial; "payment": a payment slip; "uri": not a GS1 key."""
+
+_REMEMBERED: Final = 8192
+"""Identifiers read lately: a document names the same places, lots and parties in one event after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +79,6 @@ class Identifier:
         """As in (01)09506000134352(21)S1. Raises Invalid for kind "uri"."""
         return write_element_string(self._require_elements("element string"))
 
-    @property
-    def company_digits(self) -> str | None:
-        """Up to 12 digits that begin with the GS1 company prefix; None for kind "uri".
-
-        How long the prefix is, a registry must say: take the longest that it knows.
-        """
-        if self.kind == "uri":
-            return None
-        code, value = self.elements[0]
-        start = 1 if code in _KEYS_WITH_LEADING_DIGIT else 0
-        return "".join(takewhile(str.isdigit, value[start : start + PREFIX_LENGTH_MAX]))
-
     def urn(self, company_prefix_length: int) -> str:
         """The EPC URN; for a lot urn:epc:class:lgtin, for a class urn:epc:idpat.
 
@@ -94,6 +95,7 @@ class Identifier:
         return self.elements
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_identifier(text: str) -> Identifier:
     """The identifier that `text` spells: EPC URN, GS1 Digital Link, element string or another absolute URI.
 
@@ -119,6 +121,23 @@ def parse_identifier(text: str) -> Identifier:
 def identifier_of(link: DigitalLink) -> Identifier:
     """The identifier of what `link` is about."""
     return _identify([link.key, *link.qualifiers])
+
+
+def company_digits(uri: str) -> str | None:
+    """Up to 12 digits that begin with the GS1 company prefix of a canonical URI; None when it is no GS1 key.
+
+    How long the prefix is, a registry must say: take the longest that it knows.
+    """
+    if not is_canonical_key(uri):
+        return None
+    code, value, *_ = uri[len(CANONICAL_STEM) + 1 :].split("/")
+    start = 1 if code in _KEYS_WITH_LEADING_DIGIT else 0
+    return "".join(takewhile(str.isdigit, value[start : start + PREFIX_LENGTH_MAX]))
+
+
+def is_canonical_key(uri: str) -> bool:
+    """Whether `uri`, which `parse_identifier` gave, names a GS1 key. Nothing else stands on that host."""
+    return uri.startswith(f"{CANONICAL_STEM}/")
 
 
 def normalise_uri(text: str) -> str:

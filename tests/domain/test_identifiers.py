@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from ledger.domain.digital_link import Element, escape, write_element_string
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import Identifier, Kind, check_digit, normalise_uri, parse_identifier
+from ledger.domain.identifiers import (
+    Identifier,
+    Kind,
+    check_digit,
+    company_digits,
+    normalise_uri,
+    parse_identifier,
+)
 from tests.vectors import vectors
 
 # Kind, length of the company prefix (9506000 is GS1's for examples), EPC URN, canonical URI, element string.
@@ -237,7 +244,7 @@ def test_a_link_names_a_thing_at_the_finest_level_that_epcis_knows(
     ],
 )
 def test_company_digits_begin_where_the_company_prefix_does(text: str, digits: str | None) -> None:
-    assert parse_identifier(text).company_digits == digits
+    assert company_digits(parse_identifier(text).uri) == digits
 
 
 @pytest.mark.parametrize(
