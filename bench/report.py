@@ -1,12 +1,12 @@
 """Results as a table for people and as JSON for programs: medians over the repeats."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from bench.capture import Capture, Results, Sizes
+from bench.capture import Capture, Naive, Results, Sizes
 
 
 def write_report(results: Results, sizes: Sizes, conditions: dict[str, str], folder: Path) -> str:
@@ -21,43 +21,48 @@ def write_report(results: Results, sizes: Sizes, conditions: dict[str, str], fol
 
 
 def _table(results: Results) -> Iterator[str]:
-    few, many = results.captures[1], results.captures[20]
-    naive = median(results.naive_per_second)
     yield "| median of the repeats | 1 EPC and lot in an event | 20 EPCs and lot in an event |"
     yield "|---|--:|--:|"
-    for name, of, digits in _FIGURES:
-        yield f"| {name} | {_median(few, of):,.{digits}f} | {_median(many, of):,.{digits}f} |"
-    yield f"| one tx for each event, events/s | {naive:,.0f} | {naive:,.0f} |"
-    yield f"| **ratio** | **{_ratio(results, 1):,.0f}** | **{_ratio(results, 20):,.0f}** |"
+    for name, digits, of in _CAPTURE:
+        yield _row(name, digits, [median(map(of, captures)) for captures in results.captures.values()])
+    for name, of_naive in _NAIVE:
+        rate = median(map(of_naive, results.naive))
+        yield _row(f"naive: {name}, events/s", 0, [rate, rate])
+    for name, of_naive in _NAIVE:
+        ratios = [_ratio(captures, results.naive, of_naive) for captures in results.captures.values()]
+        yield _row(f"**ratio** to {name}", 0, ratios)
     yield ""
-    yield "| | |"
+    yield "| of the whole run | |"
     yield "|---|--:|"
-    yield f"| gas of an anchor, up to {results.log_size:,} events in the log | {_gas(results)} |"
+    gas = results.gas_per_anchor
+    yield f"| gas of an anchor, up to {results.log_size:,} events in the log | {min(gas):,} to {max(gas):,} |"
     yield f"| gas of an anchor at 1,000,000 events (`contracts/gas`) | {results.gas_at_a_million_events:,} |"
     for process, mib in results.peak_memory_mib.items():
         yield f"| peak memory, {process} | {mib:,.0f} MiB |"
     yield f"| peak memory, together | {sum(results.peak_memory_mib.values()):,.0f} MiB |"
 
 
-_Figure = Callable[[Capture], float]
-_FIGURES: tuple[tuple[str, _Figure, int], ...] = (
-    ("captured events/s", lambda capture: capture.events_per_second, 0),
-    ("captured links/s", lambda capture: capture.links_per_second, 0),
-    ("API processor time, ms/event", lambda capture: capture.api_cpu_ms_per_event, 2),
-    ("last event captured until anchored, s", lambda capture: capture.seconds_until_anchored, 1),
+def _row(name: str, digits: int, values: Iterable[float]) -> str:
+    return f"| {name} | {' | '.join(f'{value:,.{digits}f}' for value in values)} |"
+
+
+def _ratio(captures: list[Capture], naive: list[Naive], of: Callable[[Naive], float]) -> float:
+    """Compared within each repeat, because other work on the machine slows both."""
+    pairs = zip(captures, naive, strict=True)
+    return median(capture.events_per_second / of(naively) for capture, naively in pairs)
+
+
+_CAPTURE: tuple[tuple[str, int, Callable[[Capture], float]], ...] = (
+    ("captured, events/s", 0, lambda capture: capture.events_per_second),
+    ("captured, links/s", 0, lambda capture: capture.links_per_second),
+    ("processor time of the API, ms/event", 2, lambda capture: capture.api_cpu_ms_per_event),
+    (
+        "from the last event captured until it is anchored, s",
+        1,
+        lambda capture: capture.seconds_until_anchored,
+    ),
 )
-
-
-def _median(captures: list[Capture], of: _Figure) -> float:
-    return median(map(of, captures))
-
-
-def _ratio(results: Results, epcs: int) -> float:
-    """How many times the naive way, compared within each repeat because other work slows both."""
-    pairs = zip(results.captures[epcs], results.naive_per_second, strict=True)
-    return median(capture.events_per_second / naive for capture, naive in pairs)
-
-
-def _gas(results: Results) -> str:
-    gas = results.gas_per_anchor
-    return f"{min(gas):,} to {max(gas):,}"
+_NAIVE: tuple[tuple[str, Callable[[Naive], float]], ...] = (
+    ("a contract call for each event", lambda naive: naive.contract_calls_per_second),
+    ("the cheapest tx for each event", lambda naive: naive.hashes_per_second),
+)
