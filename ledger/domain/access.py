@@ -14,7 +14,8 @@ The right comes from `PrefixRegistry`: it is with the owner and the delegates of
 registered prefix, and with the owners of the prefixes above it, who allocated it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.domain.events import Event
@@ -25,8 +26,6 @@ GS1 = "gs1"
 
 URI = "uri"
 """Scheme of all identifiers that are not GS1's; a prefix is the beginning of the URI."""
-
-PREFIX_LENGTH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +45,25 @@ class PrefixIndex:
     """All registered prefixes, ready to be asked."""
 
     _by_text: Mapping[tuple[str, str], PrefixEntry] = field(default_factory=dict)
+    _lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Lengths of the prefixes in each scheme, the longest first: few, and never more than 64."""
 
     @staticmethod
     def of(entries: Iterable[PrefixEntry]) -> "PrefixIndex":
-        return PrefixIndex({(entry.scheme, entry.text): entry for entry in entries})
+        by_text = {(entry.scheme, entry.text): entry for entry in entries}
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for scheme, text in by_text:
+            lengths[scheme].add(len(text))
+        return PrefixIndex(
+            by_text, {scheme: sorted(found, reverse=True) for scheme, found in lengths.items()}
+        )
 
     def above(self, uri: str) -> list[PrefixEntry]:
         """The registered prefixes of a canonical URI, the longest first."""
         digits = company_digits(uri)
         scheme, text = (URI, uri) if digits is None else (GS1, digits)
-        lengths = range(min(len(text), PREFIX_LENGTH_MAX), -1, -1)
-        found = (self._by_text.get((scheme, text[:length])) for length in lengths)
+        begins = [text[:length] for length in self._lengths.get(scheme, ()) if length <= len(text)]
+        found = [self._by_text.get((scheme, begin)) for begin in begins]
         return [entry for entry in found if entry is not None]
 
     def may_speak(self, account: bytes, uri: str) -> bool:

@@ -124,7 +124,7 @@ def _write(value: object) -> str:
         return _quote(value)
     if isinstance(value, dict):
         return _write_object(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return "[" + ",".join([_write(element) for element in value]) + "]"
     if value is None:
         return "null"

@@ -76,3 +76,14 @@ def test_packing_claims_the_container_and_unpacking_nothing() -> None:
 def test_a_transformation_claims_what_comes_out() -> None:
     event = {"type": "TransformationEvent", "inputEPCList": [SGTIN], "outputEPCList": [SSCC]}
     assert claims(event) == [SSCC]
+
+
+def test_prefixes_are_named_the_longest_first_and_none_that_is_longer_than_the_identifier() -> None:
+    lines = [
+        entry(URI, text, ADMIN) for text in ("", "https://factory.example/", "https://factory.example/line/7")
+    ]
+    index = PrefixIndex.of(lines)
+
+    assert index.above("https://factory.example/line/7/a") == lines[::-1]
+    assert index.above("https://factory.example/line/") == [lines[1], lines[0]]
+    assert index.above("urn:x:1") == [lines[0]]
