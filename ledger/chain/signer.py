@@ -30,6 +30,7 @@ _HELD_ALREADY = (
     "already in mempool",
     "nonce too low",
     "correct nonce",  # Ganache: the tx doesn't have the correct nonce
+    "mining has already started",  # Ganache: it takes the tx into a block this very moment
 )
 
 
