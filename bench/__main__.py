@@ -4,11 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.capture import Sizes, run
-from bench.machine import describe_machine, load_average
+from bench.machine import describe_machine
 from bench.report import write_report
 
 
@@ -20,13 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = vars(parser.parse_args(arguments))
     folder = parsed.pop("results")
     sizes = Sizes(**parsed)
-    conditions = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": describe_machine(),
-        "load before": f"{load_average():.1f} (processes that wanted to run, none of them ours)",
-    }
     results = run(sizes, _say)
-    print(write_report(results, sizes, conditions, folder))
+    print(write_report(results, sizes, describe_machine(), folder))
     return 0
 
 

@@ -7,6 +7,7 @@ the same time.
 """
 
 import json
+import os
 import secrets
 import socket
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 import ganache
 from bench.client import send_documents, start_client
 from bench.documents import count_serials, make_documents
-from bench.machine import cpu_seconds, find_child, peak_memory_mib
+from bench.machine import cpu_seconds, find_children, machine_cpu_seconds, peak_memory_mib
 from bench.naive import call_contract, send_hashes
 from contracts import CONTRACTS_DIR
 from ledger.chain import account_of, connect_signer, open_log
@@ -79,6 +80,7 @@ class Results:
     gas_at_a_million_events: int  # the committed measurement of the contract's own tests
     log_size: int
     peak_memory_mib: dict[str, float]  # by process
+    others_cpu_percent: float  # what other programs took of the machine's processor time meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def run(sizes: Sizes, say: Say) -> Results:
         _capture(bench, 2, 1)
         captures: dict[int, list[Capture]] = {1: [], 20: []}
         naive = []
+        begun, others_before = time.monotonic(), _others_cpu_seconds()
         for repeat in range(1, sizes.repeats + 1):
             say(f"Repeat {repeat} of {sizes.repeats} ...")
             captures[1].append(_capture(bench, sizes.documents, 1))
@@ -123,8 +126,12 @@ def run(sizes: Sizes, say: Say) -> Results:
             {
                 "API": peak_memory_mib(running.api.process.pid),
                 "anchor worker": peak_memory_mib(running.worker.process.pid),
-                "embedded chain": peak_memory_mib(find_child("server.cjs")),
+                "embedded chain": peak_memory_mib(_find_chain()),
             },
+            100
+            * (_others_cpu_seconds() - others_before)
+            / (time.monotonic() - begun)
+            / (os.cpu_count() or 1),
         )
 
 
@@ -171,6 +178,15 @@ def _gas_per_anchor(running: Running) -> list[int]:
     hashes = [record.tx_hash for record in store.anchors(limit=10_000) if record.tx_hash]
     receipts = (rpc.call("eth_getTransactionReceipt", f"0x{tx_hash.hex()}") for tx_hash in hashes)
     return [rpc.as_int("gasUsed", rpc.as_object("receipt", receipt).get("gasUsed")) for receipt in receipts]
+
+
+def _find_chain() -> int:
+    return next(pid for pid, command in find_children().items() if "server.cjs" in command)
+
+
+def _others_cpu_seconds() -> float:
+    ours = (os.getpid(), *find_children())
+    return machine_cpu_seconds() - sum(map(cpu_seconds, ours))
 
 
 def _wait_for(what: str, arrived: Callable[[], bool]) -> None:

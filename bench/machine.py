@@ -15,11 +15,6 @@ def describe_machine() -> str:
     return f"{os.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB, {system}"
 
 
-def load_average() -> float:
-    """Processes that wanted to run during the last minute, ours among them."""
-    return os.getloadavg()[0]
-
-
 def peak_memory_mib(pid: int) -> float:
     """The most memory that a running process has had so far."""
     return _kib(Path(f"/proc/{pid}/status"), "VmHWM") / _KIB_PER_MIB
@@ -31,13 +26,20 @@ def cpu_seconds(pid: int) -> float:
     return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_SECOND
 
 
-def find_child(command: str) -> int:
-    """The process id of our child whose command line contains `command`."""
-    for children in Path("/proc/self/task").glob("*/children"):
-        for pid in children.read_text().split():
-            if command in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
-                return int(pid)
-    raise LookupError(f"no child process runs {command}")
+def machine_cpu_seconds() -> float:
+    """Processor time that all programs together have used since the machine started, idle time left out."""
+    user, nice, system, _, _, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return (user + nice + system + sum(others)) / _TICKS_PER_SECOND
+
+
+def find_children() -> dict[int, str]:
+    """Process id and command line of each running child of ours."""
+    children: dict[int, str] = {}
+    for file in Path("/proc/self/task").glob("*/children"):
+        for pid in file.read_text().split():
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            children[int(pid)] = command.replace(b"\0", b" ").decode()
+    return children
 
 
 def _kib(path: Path, name: str) -> int:

@@ -3,21 +3,27 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from bench.capture import Capture, Naive, Results, Sizes
 
 
-def write_report(results: Results, sizes: Sizes, conditions: dict[str, str], folder: Path) -> str:
-    """Write capture.json and capture.md into `folder`; the table in capture.md."""
+def write_report(results: Results, sizes: Sizes, machine: str, folder: Path) -> str:
+    """Write capture.json and capture.md into `folder`; the text of capture.md."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"conditions": conditions, "sizes": asdict(sizes), "results": asdict(results)}
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    figures = {"date": date, "machine": machine, "sizes": asdict(sizes), "results": asdict(results)}
     (folder / "capture.json").write_text(json.dumps(figures, indent=2) + "\n")
-    table = "\n".join(_table(results))
-    told = "\n".join(f"* {name}: {value}" for name, value in conditions.items())
-    (folder / "capture.md").write_text(f"{table}\n\n{told}\n")
-    return table
+    text = "\n".join([*_table(results), "", f"{date}, {machine}, {_sizes(sizes)}.", ""])
+    (folder / "capture.md").write_text(text)
+    return text
+
+
+def _sizes(sizes: Sizes) -> str:
+    documents = f"{sizes.documents} documents of {sizes.events_per_document} events"
+    return f"{sizes.repeats} repeats with {documents} over {sizes.connections} connections"
 
 
 def _table(results: Results) -> Iterator[str]:
@@ -40,6 +46,7 @@ def _table(results: Results) -> Iterator[str]:
     for process, mib in results.peak_memory_mib.items():
         yield f"| peak memory, {process} | {mib:,.0f} MiB |"
     yield f"| peak memory, together | {sum(results.peak_memory_mib.values()):,.0f} MiB |"
+    yield f"| other programs' share of the machine's processor time | {results.others_cpu_percent:.0f} % |"
 
 
 def _row(name: str, digits: int, values: Iterable[float]) -> str:
