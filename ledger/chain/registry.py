@@ -149,12 +149,20 @@ class RegistryWriter:
     contract: bytes
 
     def open_scheme(self, scheme: str, separator: str, owner: bytes) -> None:
-        """As registrar: open a scheme whose levels end at `separator`, "" for every character."""
-        self._write("openScheme", scheme, separator.encode().ljust(1, b"\0"), owner)
+        """As registrar: open a scheme whose levels end at `separator`, "" for every character.
+
+        Nothing happens when it is open and its root is with `owner` already.
+        """
+        if self._owner(scheme, "") != owner:
+            self._write("openScheme", scheme, separator.encode().ljust(1, b"\0"), owner)
 
     def allocate(self, scheme: str, text: str, owner: bytes) -> None:
-        """Give the prefix `text` to `owner`; we own the nearest prefix above it."""
-        self._write("allocate", scheme, text, owner)
+        """Give the prefix `text` to `owner`; we own the nearest prefix above it.
+
+        Nothing happens when it is with `owner` already.
+        """
+        if self._owner(scheme, text) != owner:
+            self._write("allocate", scheme, text, owner)
 
     def delegate(self, node: bytes, account: bytes, expires_at: int) -> None:
         """Let `account` capture for our prefix until `expires_at`, in seconds since 1970."""
@@ -189,5 +197,14 @@ class RegistryWriter:
         """Give a revoked prefix to a new owner."""
         self._write("reallocate", node, owner)
 
+    def _owner(self, scheme: str, text: str) -> bytes:
+        """Of a prefix as of the newest block, which need not be final; zeros for nobody."""
+        ((owner, *_),) = self._registry.read("holder", node_id(scheme, text))
+        return _account(owner)
+
     def _write(self, function: str, *arguments: object) -> None:
-        Contract("PrefixRegistry", self.contract, self.signer.rpc).write(self.signer, function, *arguments)
+        self._registry.write(self.signer, function, *arguments)
+
+    @property
+    def _registry(self) -> Contract:
+        return Contract("PrefixRegistry", self.contract, self.signer.rpc)

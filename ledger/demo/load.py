@@ -2,17 +2,23 @@
 
 import json
 import secrets
+import time
 from collections.abc import Callable
 
+from ledger.anchor import refresh_prefixes
 from ledger.capture import capture
 from ledger.chain import account_of
 from ledger.config import Settings
 from ledger.demo.world import Company, Product, World, load_world
 from ledger.domain.access import GS1
+from ledger.domain.errors import ChainUnavailable
 from ledger.node import Node, load_secret, write_private
 from ledger.parties import authenticate, new_key
-from ledger.ports import ApiKey, MasterData, Party
+from ledger.ports import ApiKey, MasterData, Party, Registry
 from ledger.setup import ADMIN, Account, connect_registry, registry_writer
+
+_FINAL_SECONDS = 120
+_LOOK_SECONDS = 0.2
 
 Say = Callable[[str], None]
 
@@ -24,7 +30,7 @@ def load_demo(node: Node, account: Account, say: Say) -> World:
     """
     world = load_world()
     say(f"Registering {len(world.companies)} companies and their identifier prefixes on chain ...")
-    _register(node, account, world)
+    _register(node, account, world, say)
     node.store.put_master_data(_master_data(world))
     keys = _make_keys(node, world)
     events = 0
@@ -43,19 +49,38 @@ def _receipt_events(receipt: str) -> list[object]:
     return events
 
 
-def _register(node: Node, account: Account, world: World) -> None:
+def _register(node: Node, account: Account, world: World, say: Say) -> None:
     store, settings = node.store, node.settings
-    registry = connect_registry(settings, store, account)
-    known = {entry.text for entry in registry.entries()[0] if entry.scheme == GS1}
     writer = registry_writer(settings, store, account)
     for company in world.companies:
         owner = account_of(_account_key(settings, company, account))
         store.put_party(Party(company.party_id, company.name, company.name_zh, owner))
-        if company.company_prefix not in known:
-            writer.allocate(GS1, company.company_prefix, owner)
-    entries, block_number = registry.entries()
-    store.replace_prefixes(entries, block_number)
+        writer.allocate(GS1, company.company_prefix, owner)
+    registry = connect_registry(settings, store, account)
+    _wait_until_final(registry, {company.company_prefix for company in world.companies}, say)
+    refresh_prefixes(store, registry)
     node.prefixes.forget()
+
+
+def _wait_until_final(registry: Registry, prefixes: set[str], say: Say) -> None:
+    """Until a final block holds these prefixes: only those count when capturing."""
+    if prefixes <= _final_prefixes(registry):
+        return
+    say("Waiting until the block that holds them is final ...")
+    until = time.monotonic() + _FINAL_SECONDS
+    while time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        if prefixes <= _final_prefixes(registry):
+            return
+    raise ChainUnavailable(
+        f"the prefixes are on chain, but in no final block after {_FINAL_SECONDS} s: start again later; on a "
+        "chain that never replaces blocks, set SUYUAN_FINALITY to instant"
+    )
+
+
+def _final_prefixes(registry: Registry) -> set[str]:
+    entries, _ = registry.entries()
+    return {entry.text for entry in entries if entry.scheme == GS1}
 
 
 def _account_key(settings: Settings, company: Company, account: Account) -> bytes:

@@ -59,6 +59,16 @@ def world(anvil: Anvil) -> World:
     return World(anvil)
 
 
+def test_what_its_owner_has_already_is_not_given_again(world: World) -> None:
+    world.admin.allocate(world.scheme, "88", world.writer.signer.account)
+    blocks = world.anvil.rpc.quantity("eth_blockNumber")
+    world.admin.open_scheme(world.scheme, ".", world.admin.signer.account)
+    world.admin.allocate(world.scheme, "88", world.writer.signer.account)
+    assert world.anvil.rpc.quantity("eth_blockNumber") == blocks
+    with pytest.raises(Invalid, match="NotFree"):
+        world.admin.allocate(world.scheme, "88", world.stranger.signer.account)
+
+
 def test_whoever_owns_a_prefix_allocates_below_it(world: World) -> None:
     world.admin.allocate(world.scheme, "88", world.writer.signer.account)
     world.writer.allocate(world.scheme, "88.118", world.stranger.signer.account)
