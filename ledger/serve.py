@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,51 +11,56 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import ganache
-from ledger.anchor import AnchorWorker
+from ledger.anchor import AnchorWorker, refresh_prefixes
 from ledger.config import Settings
 from ledger.domain.errors import ChainUnavailable, Invalid
 from ledger.lifeline import Child, start_child
 from ledger.node import Node, now_ms
-from ledger.setup import Account, connect_chain, operator_account, set_up
+from ledger.setup import Account, connect_chain, connect_registry, operator_account, set_up
 from ledger.store import open_store
 from ledger.worker import FORKED, encode_account
 
 _API_SECONDS = 30
-_RESTART_SECONDS = 2.0
+_LOOK_SECONDS = 1.0
+"""How often we look after the children; a worker that fails at once is started again no faster."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A node that serves: its API, its worker and the account that it writes with."""
+    """A node that serves: its API, its worker, the account that it writes with."""
 
     node: Node
     account: Account
     api: Child
     worker: Child
+    chain: ganache.Ganache | None  # the embedded one
 
 
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     """Start everything; what was started is stopped, last first, when `stack` closes.
 
-    Raises Invalid, ChainUnavailable or ForkDetected with one sentence that says what to do.
+    From here on SIGTERM is KeyboardInterrupt, as Ctrl-C is. Raises Invalid, ChainUnavailable or
+    ForkDetected with one sentence that says what to do.
     """
-    _check_port_free(settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _check_port_free(settings.host, settings.port, "SUYUAN_PORT")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    account = _start_chain(settings, stack, say)
+    account, chain = _start_chain(settings, stack, say)
     say("Opening the ledger ...")
     store = open_store(settings.store_url)
     stack.callback(store.close)
     node = set_up(settings, store, account)
     AnchorWorker(store, connect_chain(settings, store, account), node.signer, now_ms).reconcile()
+    refresh_prefixes(store, connect_registry(settings, store, account))
     settings.halt_path.unlink(missing_ok=True)
     worker = start_worker(settings, account)
     stack.callback(worker.stop)
     api = start_child(["-m", "api"], _environment(settings))
     stack.callback(api.stop)
     _wait_for_api(settings, api)
-    return Running(node, account, api, worker)
+    return Running(node, account, api, worker, chain)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
@@ -69,25 +73,26 @@ def _environment(settings: Settings) -> dict[str, str]:
     return others | settings.to_env()
 
 
-def _start_chain(settings: Settings, stack: ExitStack, say: Say) -> Account:
+def _start_chain(settings: Settings, stack: ExitStack, say: Say) -> tuple[Account, ganache.Ganache | None]:
     if settings.rpc_url:
         say("Connecting to the chain ...")
-        return operator_account(settings)
+        return operator_account(settings), None
+    _check_port_free("127.0.0.1", settings.chain_port, "SUYUAN_CHAIN_PORT")
     say("Starting the embedded chain (Ganache) ...")
     chain = ganache.start(settings.data_dir / "chain", settings.chain_port)
     stack.callback(chain.stop)
-    return Account(chain.url, chain.keys[0])
+    return Account(chain.url, chain.keys[0]), chain
 
 
-def _check_port_free(settings: Settings) -> None:
+def _check_port_free(host: str, port: int, variable: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
             raise Invalid(
-                f"cannot listen on {settings.host} port {settings.port} ({error.strerror}): stop the program "
-                "that uses it, or choose another port with SUYUAN_PORT"
+                f"cannot listen on {host} port {port} ({error.strerror}): stop the program that uses it, "
+                f"or choose another port with {variable}"
             ) from error
 
 
@@ -108,22 +113,32 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
 
 
 def watch(settings: Settings, running: Running, say: Say) -> int:
-    """Wait until Ctrl-C or SIGTERM (exit code 0) or until the API ends (1); keeps a worker running."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    """Wait until Ctrl-C or SIGTERM (exit code 0), or until the API or the embedded chain ends (1).
+
+    A worker that ends is started again, unless it found a fork.
+    """
     worker, halted = running.worker, False
     try:
-        while not stop.wait(_RESTART_SECONDS):
-            if running.api.exit_code is not None:
-                say(f"The API ended with exit code {running.api.exit_code}; stopping.")
-                return 1
+        while not (ended := _what_ended(settings, running)):
             if worker.exit_code == FORKED and not halted:
                 halted = True
                 say(f"Halted, nothing is captured or anchored any more: {settings.halt_path.read_text()}")
             elif worker.exit_code is not None and not halted:
                 say(f"The anchor worker ended with exit code {worker.exit_code}; starting it again.")
                 worker = start_worker(settings, running.account)
+            time.sleep(_LOOK_SECONDS)
+        say(f"{ended}; stopping. What was captured is kept: `suyuan serve` goes on from here.")
+        return 1
+    except KeyboardInterrupt:
+        return 0
     finally:
         worker.stop()
-    return 0
+
+
+def _what_ended(settings: Settings, running: Running) -> str:
+    """What the node cannot do without has ended; "" while it all runs."""
+    if running.api.exit_code is not None:
+        return f"The API ended with exit code {running.api.exit_code}"
+    if running.chain is not None and not running.chain.alive():
+        return f"The embedded chain ended (see {settings.data_dir / 'chain' / 'ganache.log'})"
+    return ""

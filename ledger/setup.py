@@ -61,9 +61,11 @@ def set_up(settings: Settings, store: Store, account: Account) -> Node:
     Raises Invalid when the settings contradict the first start, ChainUnavailable, or ForkDetected
     when the chain has lost our contracts.
     """
+    deployment = pinned_deployment(store)
+    _check_same_ledger(settings, deployment)
     signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
     origin = _pin(store, _ORIGIN, settings.origin, "SUYUAN_ORIGIN")
-    deployment = pinned_deployment(store) or _deploy(store, signer)
+    deployment = deployment or _deploy(store, signer)
     chain = connect_chain(settings, store, account)
     open_log(signer, deployment.trace_log, log_id_of(origin), signer.account)
     _open_schemes(signer, deployment)
@@ -78,6 +80,26 @@ def set_up(settings: Settings, store: Store, account: Account) -> Node:
     )
     write_private(settings.trust_path, trust.to_json() + "\n")
     return open_node(settings, store)
+
+
+def _check_same_ledger(settings: Settings, deployment: Deployment | None) -> None:
+    """That data folder, log key and database are of one ledger; the first start has nothing to compare.
+
+    Without this, a lost database would begin a second history under the name and key of the first.
+    """
+    if not settings.trust_path.exists():
+        return
+    trust = Trust.parse(settings.trust_path.read_text())
+    if deployment is None or deployment.trace_log != trust.contract:
+        raise Invalid(
+            f"the database is not the one that {settings.trust_path} belongs to: restore that database, set "
+            "SUYUAN_DATABASE_URL back, or begin a new ledger in another folder (SUYUAN_DATA_DIR)"
+        )
+    if load_signer(settings.data_dir, trust.log_key.origin).key != trust.log_key:
+        raise Invalid(
+            f"{settings.data_dir / 'keys' / 'log.key'} is not the key that this log began with, which "
+            f"{settings.trust_path} names: put it back from a copy"
+        )
 
 
 def _pin(store: Store, name: str, value: str, variable: str) -> str:
@@ -101,11 +123,22 @@ def pinned_deployment(store: Store) -> Deployment | None:
 
 
 def _deploy(store: Store, signer: Signer) -> Deployment:
+    _check_funds(signer)
     deployment = deploy(signer)
     fields = {name: v.hex() if isinstance(v, bytes) else v for name, v in asdict(deployment).items()}
     # Should we stop before this line, the next start deploys again and nobody uses the first pair.
     store.pin(_DEPLOYMENT, json.dumps(fields | {"chain_id": signer.chain_id}))
     return deployment
+
+
+def _check_funds(signer: Signer) -> None:
+    account = f"0x{signer.account.hex()}"
+    takes_fees = signer.capabilities.fee_mode != "zero"
+    if takes_fees and signer.rpc.quantity("eth_getBalance", account, "latest") == 0:
+        raise Invalid(
+            f"account {account} has no funds on chain {signer.chain_id}, which takes fees: "
+            "send it some, then start again"
+        )
 
 
 def connect_chain(settings: Settings, store: Store, account: Account) -> EthereumChain:
@@ -140,10 +173,6 @@ def registry_writer(settings: Settings, store: Store, account: Account) -> Regis
 
 def _open_schemes(signer: Signer, deployment: Deployment) -> None:
     """The schemes that captured events need, every character a level; the operator owns their roots."""
-    registry = EthereumRegistry(signer, deployment.prefix_registry, deployment.block_number)
-    entries, _ = registry.entries()
-    known = {entry.scheme for entry in entries}
     writer = RegistryWriter(signer, deployment.prefix_registry)
     for scheme in (GS1, URI):
-        if scheme not in known:
-            writer.open_scheme(scheme, "", signer.account)
+        writer.open_scheme(scheme, "", signer.account)

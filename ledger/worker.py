@@ -11,7 +11,7 @@ import threading
 
 from ledger.anchor import AnchorWorker
 from ledger.config import Settings
-from ledger.domain.errors import LedgerError
+from ledger.domain.errors import ForkDetected, LedgerError
 from ledger.lifeline import when_parent_ends
 from ledger.node import now_ms, open_node, write_private
 from ledger.setup import Account, connect_chain, connect_registry
@@ -48,8 +48,10 @@ def main() -> int:
         worker = AnchorWorker(store, chain, node.signer, now_ms)
         worker.run(stop, settings.anchor_interval_seconds, registry)
         if worker.health.halted:
-            write_private(settings.halt_path, worker.health.problem)
-            return FORKED
+            raise ForkDetected(worker.health.problem)
+    except ForkDetected as fork:
+        write_private(settings.halt_path, str(fork))
+        return FORKED
     except LedgerError as error:
         logger.error("%s", error)
         return 1
