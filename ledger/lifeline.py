@@ -4,6 +4,7 @@ The parent keeps the child's standard input open and never closes it early; when
 gone, even by SIGKILL, the child reads the end of the file.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -50,7 +51,8 @@ def when_parent_ends(act: Callable[[], None]) -> None:
     """In a child: call `act` once when the parent is gone or has stopped us."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin: Python aborts when it ends while a thread holds that file's lock.
+        while os.read(0, 1024):
             pass
         act()
 

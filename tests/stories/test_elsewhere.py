@@ -8,6 +8,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
+from ledger.chain import account_of
+from ledger.config import Settings
+from ledger.setup import operator_account
 from ledger.verify import JsonRpcChain, Verified, verify
 from tests.chain.nodes import Anvil, run_anvil
 from tests.services.world import SGTIN, document, made
@@ -90,3 +93,24 @@ def test_the_ledger_anchors_on_a_chain_of_the_operator_s_own(node: NodeProcess, 
     assert node.capture(document(made("1")), node.demo_key("admin")).status_code == 202
     wait_while_mining(own_chain, "the event is anchored", node.is_anchored)
     check_proof(node, SGTIN + "1", own_chain.url)
+
+
+@pytest.mark.slow
+def test_a_node_whose_chain_is_wiped_while_it_runs_captures_nothing_more(
+    node: NodeProcess, own_chain: Anvil
+) -> None:
+    node.settings |= {"SUYUAN_RPC_URL": own_chain.url, "SUYUAN_FINALITY": "instant"}
+    operator = account_of(operator_account(Settings.from_env(node.env)).key)
+    own_chain.call("anvil_setBalance", f"0x{operator.hex()}", hex(10**18))
+    node.start()
+    assert node.capture(document(made("1")), node.admin_key).status_code == 202
+    node.wait_until_anchored()
+
+    own_chain.call("anvil_reset")
+    assert node.capture(document(made("2")), node.admin_key).status_code == 202
+    wait_for("the node says that it halted", lambda: "Halted, nothing is captured" in node.said)
+    assert "holds no TraceLog" in node.said
+    refused = node.capture(document(made("3")), node.admin_key)
+    assert refused.status_code == 500
+    assert "this node does not write" in refused.json()["detail"]
+    assert set(node.processes()) == {"supervisor", "api"}

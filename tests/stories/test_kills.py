@@ -65,8 +65,9 @@ class Client:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """One node, killed again and again."""
-    with ended(NodeProcess(tmp_path_factory.mktemp("kills") / "node")) as node:
+    """One node, killed again and again; it anchors all the time, so that kills come between."""
+    settings = {"SUYUAN_ANCHOR_INTERVAL_SECONDS": "0.05"}
+    with ended(NodeProcess(tmp_path_factory.mktemp("kills") / "node", settings)) as node:
         yield node.start()
 
 
@@ -114,7 +115,7 @@ def test_whatever_was_acknowledged_outlives_every_kill_of_the_whole_node(
     for _ in range(ROUNDS):
         with client.capturing():
             client.grows()
-            time.sleep(moments.uniform(0, 1.5))
+            time.sleep(moments.uniform(0, 2))
             node.kill()
         node.wait_until_gone()
         node.start()
