@@ -43,6 +43,14 @@ class NotFound(LedgerError):
     """There is no such thing here: look elsewhere."""
 
 
+class QueryTooLarge(LedgerError):
+    """The query has more answers than it allows: narrow it."""
+
+
+class QueryTooComplex(LedgerError):
+    """The query asks for too much at once: split it."""
+
+
 class NotYetAnchored(LedgerError):
     """It is captured and waits for the next anchor: ask again in a few seconds."""
 
