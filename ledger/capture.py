@@ -5,9 +5,10 @@ When `capture` returns, the events are durable; anchoring follows later and is n
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from ledger.domain import canonical_json
@@ -17,8 +18,10 @@ from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
+from ledger.domain.master_data import MasterData, merge_entries
 from ledger.node import Node
 from ledger.ports import ApiKey, Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
+from ledger.rules import judge_events, know_places
 
 ErrorBehaviour = Literal["rollback", "proceed"]
 
@@ -43,7 +46,8 @@ def capture(
     An event that is already captured, same in every byte, is not captured again and stands in the
     receipt, so a request may be repeated. With "rollback" a document with any fault raises
     Invalid, NotAllowed or Conflict and nothing is stored; with "proceed" its good events are
-    captured and the job lists the others. ForkDetected while the node does not write.
+    captured and the job lists the others. Master data in the header is kept where the submitter
+    may speak for it. ForkDetected while the node does not write.
     """
     node.check_not_halted()
     document = _parse(node, raw)
@@ -53,11 +57,20 @@ def capture(
         _refuse(document.problems, foreign)
     refused = {problem.pointer for problem in foreign}
     allowed = [draft for draft in drafts if draft.pointer not in refused]
+    world = know_places(node, [draft.event for draft in allowed])
+    own, unasked = _find_own(node, submitter, document.master_data)
     with node.store.append() as batch:
         created_ms = max(node.clock(), batch.recorded_at_ms)
         captured, fresh, conflicts = _sort_out(batch, allowed)
         if conflicts and error_behaviour == "rollback":
             raise Conflict(str(conflicts[0]))
+        findings = judge_events(node, batch, [(draft.pointer, draft.event) for draft in fresh], world)
+        broken = [finding for finding in findings if finding.mode == "refuse"]
+        if error_behaviour == "rollback":
+            _refuse([finding.problem for finding in broken], ())
+        not_allowed = {finding.at for finding in broken}
+        fresh = [draft for draft in fresh if draft.pointer not in not_allowed]
+        batch.put_master_data(merge_entries(batch.master_data([e.uri for e in own]), own))
         capture_id = node.random_bytes(16).hex()
         rows = [
             _place(node, submitter, draft, batch.size + offset, created_ms, capture_id)
@@ -65,7 +78,8 @@ def capture(
         ]
         batch.add(rows)
         captured += [event for event, _ in rows]
-        problems = [*document.problems, *foreign, *conflicts]
+        problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
+        warnings = [(finding.rule, finding.problem) for finding in findings if finding.mode == "warn"]
         job = CaptureJob(
             capture_id=capture_id,
             party_id=submitter.party_id,
@@ -73,7 +87,7 @@ def capture(
             finished_ms=max(node.clock(), created_ms),
             success=not problems,
             error_behaviour=error_behaviour,
-            errors=json.dumps([{"pointer": p.pointer, "message": p.message} for p in problems]),
+            errors=_errors_json(problems, [*warnings, *unasked]),
             receipt=_receipt(node, capture_id, created_ms, captured) if captured else "",
         )
         batch.add_job(job)
@@ -97,6 +111,31 @@ def _refuse(problems: Sequence[Problem], foreign: Sequence[Problem]) -> None:
         )
 
 
+def _find_own(
+    node: Node, submitter: ApiKey, entries: Iterable[MasterData]
+) -> tuple[list[MasterData], list[tuple[str, Problem]]]:
+    """The master data that the submitter may give, and a warning for each of the others.
+
+    They refuse nothing: documents describe the partners' places as well, for those who do not know them.
+    """
+    may_speak = _speaker(node, submitter)
+    own: list[MasterData] = []
+    unasked = []
+    for entry in entries:
+        if may_speak(entry.uri):
+            own.append(entry)
+        else:
+            message = f"{entry.uri} belongs to another party, so what is said of it here is not kept"
+            unasked.append(("master_data", Problem("/epcisHeader", message)))
+    return own, unasked
+
+
+def _errors_json(problems: Iterable[Problem], warnings: Iterable[tuple[str, Problem]]) -> str:
+    errors = [{"pointer": p.pointer, "message": p.message} for p in problems]
+    errors += [{"pointer": p.pointer, "message": p.message, "warning": rule} for rule, p in warnings]
+    return json.dumps(errors)
+
+
 def _draft(pointer: str, event: Event) -> Draft:
     event_id = event.event_id or mint_event_id(event)
     event = replace(event, event_id=event_id)
@@ -109,18 +148,21 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
-    """One problem for each event whose submitter may not speak for an identifier in it."""
+def _speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
+    """Whether the submitter may speak for an identifier; each is looked up once."""
     party = node.store.party(submitter.party_id)
     account = party.account if party else b""
     prefixes = node.prefixes.index()
-    known: dict[str, bool] = {}
+    return cache(lambda uri: prefixes.may_speak(account, uri))
+
+
+def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
+    """One problem for each event whose submitter may not speak for an identifier in it."""
+    may_speak, prefixes = _speaker(node, submitter), node.prefixes.index()
     problems = []
     for draft in drafts:
         for uri in claimed_uris(draft.event):
-            if uri not in known:
-                known[uri] = prefixes.may_speak(account, uri)
-            if not known[uri]:
+            if not may_speak(uri):
                 holder = next((entry.text for entry in prefixes.above(uri)), "")
                 problems.append(
                     Problem(

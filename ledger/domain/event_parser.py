@@ -27,6 +27,7 @@ from ledger.domain.event_fields import (
 )
 from ledger.domain.event_shapes import SHAPES
 from ledger.domain.events import Event
+from ledger.domain.master_data import MasterData, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Document:
     problems: tuple[Problem, ...]
     company_prefixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Pointer of each event that spells identifiers as EPC URNs -> the GS1 company prefixes in them."""
+    master_data: tuple[MasterData, ...] = ()
+    """What the header tells of products, places and parties, each identifier once."""
 
 
 def parse_document(raw: bytes) -> Document:
@@ -60,7 +63,8 @@ def parse_document(raw: bytes) -> Document:
             events.append((at, event))
             if reading.company_prefixes:
                 company_prefixes[at] = frozenset(reading.company_prefixes)
-    return Document(tuple(events), tuple(problems), company_prefixes)
+    master_data = _read_master_data(value, prefixes, problems)
+    return Document(tuple(events), tuple(problems), company_prefixes, master_data)
 
 
 def parse_event(value: JsonValue) -> Event:
@@ -102,6 +106,14 @@ def _open_document(
         problems.append(Problem(at, f"expected the list of events, found {kind_of(found)}"))
         return prefixes, []
     return prefixes, [(f"{at}/{index}", entry) for index, entry in enumerate(found)]
+
+
+def _read_master_data(
+    value: JsonValue, prefixes: Prefixes, problems: list[Problem]
+) -> tuple[MasterData, ...]:
+    if not isinstance(value, dict) or value.get("type") not in _EVENT_LISTS:
+        return ()
+    return read_header(Reading(prefixes, problems), value.get("epcisHeader"), "/epcisHeader")
 
 
 def check_document(

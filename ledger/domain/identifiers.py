@@ -33,7 +33,15 @@ from ledger.domain.digital_link import (
 from ledger.domain.epc_urn import PREFIX_LENGTH_MAX, parse_urn, write_urn
 from ledger.domain.errors import Invalid
 
-__all__ = ["Identifier", "Kind", "check_digit", "identifier_of", "normalise_uri", "parse_identifier"]
+__all__ = [
+    "Identifier",
+    "Kind",
+    "check_digit",
+    "class_uri",
+    "identifier_of",
+    "normalise_uri",
+    "parse_identifier",
+]
 
 Kind = Literal[
     "sgtin", "lgtin", "upui", "gtin",
@@ -119,6 +127,12 @@ def parse_identifier(text: str) -> Identifier:
 def identifier_of(link: DigitalLink) -> Identifier:
     """The identifier of what `link` is about."""
     return _identify([link.key, *link.qualifiers])
+
+
+def class_uri(uri: str) -> str:
+    """The URI of what `uri` is one of: the key without lot, serial or extension."""
+    elements = parse_identifier(uri).elements
+    return _identify(elements[:1]).uri if elements else uri
 
 
 def normalise_uri(text: str) -> str:

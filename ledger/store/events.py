@@ -7,10 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from ledger.domain.errors import NotFound
+from ledger.domain.master_data import MasterData
+from ledger.domain.rules import Part
 from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database, ledger_errors
+from ledger.store.parties import read_master_data, write_master_data
+from ledger.store.parts import read_parts
 
 _EVENT, _LINK = tables.event.c, tables.event_item.c
 _LINKS_WINDOW = 512  # events whose links are in memory at once
@@ -48,6 +52,18 @@ class _Append:
             insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
             insert_rows(self._connection, tables.event_item, sorted(event_items))
         self.size, self.recorded_at_ms = size, recorded_at_ms
+
+    @ledger_errors()
+    def parts(self, uris: Sequence[str]) -> list[Part]:
+        return read_parts(self._connection, uris)
+
+    @ledger_errors()
+    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
+        return read_master_data(self._connection, uris)
+
+    @ledger_errors()
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        write_master_data(self._connection, entries)
 
     @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:
