@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
-from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
@@ -50,7 +50,32 @@ def capture(
     may speak for it. ForkDetected while the node does not write.
     """
     node.check_not_halted()
+    return _capture(node, submitter, _parse(node, raw), error_behaviour)[0]
+
+
+def capture_event(node: Node, submitter: ApiKey, raw: bytes) -> StoredEvent:
+    """The event, newly captured; `raw` is one event and not a document.
+
+    Raises as `capture` does with "rollback", and Conflict when this very event is already captured.
+    """
+    node.check_not_halted()
     document = _parse(node, raw)
+    _refuse(document.problems, ())
+    if [at for at, _ in document.events] != [""]:
+        raise Invalid("expected one event, found a document or a list: send it to /capture")
+    _, (event,) = _capture(node, submitter, document, "rollback", all_new=True)
+    return event
+
+
+def _capture(
+    node: Node,
+    submitter: ApiKey,
+    document: Document,
+    error_behaviour: ErrorBehaviour,
+    *,
+    all_new: bool = False,
+) -> tuple[CaptureJob, list[StoredEvent]]:
+    """The job, and the events of the document that now stand in the log."""
     drafts = [_draft(pointer, event) for pointer, event in document.events]
     foreign = _find_foreign(node, submitter, drafts)
     if error_behaviour == "rollback":
@@ -64,6 +89,8 @@ def capture(
         captured, fresh, conflicts = _sort_out(batch, allowed)
         if conflicts and error_behaviour == "rollback":
             raise Conflict(str(conflicts[0]))
+        if captured and all_new:
+            raise Conflict(f"event {captured[0].identity.event_id} is already captured")
         findings = judge_events(node, batch, [(draft.pointer, draft.event) for draft in fresh], world)
         broken = [finding for finding in findings if finding.mode == "refuse"]
         if error_behaviour == "rollback":
@@ -91,14 +118,14 @@ def capture(
             receipt=_receipt(node, capture_id, created_ms, captured) if captured else "",
         )
         batch.add_job(job)
-    return job
+    return job, captured
 
 
 def _parse(node: Node, raw: bytes) -> Document:
     document = parse_document(raw)
     limit = node.settings.capture_limit_events
     if len(document.events) > limit:
-        raise Invalid(f"document has {len(document.events)} events, at most {limit} fit: split it")
+        raise TooLarge(f"document has {len(document.events)} events, at most {limit} fit: split it")
     return document
 
 

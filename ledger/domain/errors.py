@@ -27,6 +27,10 @@ class Invalid(LedgerError):
         super().__init__(message)
 
 
+class TooLarge(Invalid):
+    """The document is larger than one capture may be: split it."""
+
+
 class Conflict(LedgerError):
     """Something else already stands under this name: choose another or correct the first."""
 
