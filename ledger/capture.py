@@ -15,6 +15,7 @@ from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
+from ledger.domain.event_facts import event_facts
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
@@ -104,6 +105,7 @@ def _capture(
             for offset, draft in enumerate(fresh)
         ]
         batch.add(rows)
+        batch.index([(row.log_index, event_facts(d.event)) for d, (row, _) in zip(fresh, rows, strict=True)])
         captured += [event for event, _ in rows]
         problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
         warnings = [(finding.rule, finding.problem) for finding in findings if finding.mode == "warn"]

@@ -12,8 +12,12 @@ from typing import Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
+from ledger.domain.event_facts import Facts
+from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
+from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
+from ledger.domain.rules import Part
 
 # --------------------------------------------------------------------------- events
 
@@ -73,8 +77,19 @@ class CaptureJob:
     finished_ms: int
     success: bool
     error_behaviour: Literal["rollback", "proceed"]
-    errors: str  # JSON list of {"pointer", "message"}
+    errors: str  # JSON list of {"pointer", "message"}; with {"warning": rule} it was captured all the same
     receipt: str  # signed note, "" when nothing was captured
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvent:
+    """An answer to a query, and where it stands in the query's order."""
+
+    event: StoredEvent
+    position: Position
+
+
+KnownColumn = Literal["biz_step", "disposition", "read_point", "biz_location"]
 
 
 class Append(Protocol):
@@ -94,6 +109,19 @@ class Append(Protocol):
     def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
         """Add events with consecutive indices from `size`, and their links: all of them, or none and
         Conflict when an identity is already captured. Each link (key, role) stands once in its event."""
+
+    def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
+        """Let queries find events that were added, each given by its log index, by these facts."""
+
+    def parts(self, uris: Sequence[str]) -> list[Part]:
+        """What began, ended, packed or unpacked these items, as captured before, in log order. Events that
+        were declared in error are not among it."""
+
+    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
+        """As `Store.master_data`."""
+
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        """As `Store.put_master_data`, in this transaction."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""
@@ -175,17 +203,6 @@ class ApiKey:
     revoked_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MasterData:
-    """What people call a product, place or party; `uri` is its canonical identifier."""
-
-    uri: str
-    kind: Literal["product", "place", "party"]
-    name: str
-    name_zh: str
-    details: Mapping[str, str]  # e.g. {"celsius_min": "2", "celsius_max": "8"}
-
-
 class Store(Protocol):
     """The SQL index. Every method is one transaction unless it says otherwise.
 
@@ -213,6 +230,23 @@ class Store(Protocol):
 
     def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         """(log_index, leaf_hash) of all events of an item with index below `size`, in log order."""
+
+    # queries
+    def find_events(
+        self, query: EventQuery, *, size: int, start: int = 0, after: Position | None = None, limit: int
+    ) -> list[FoundEvent]:
+        """The first `limit` matching events after position `after`, with start <= log_index < size, in
+        the query's order. Its limits are not looked at."""
+
+    def count_events(self, query: EventQuery, *, size: int, limit: int) -> int:
+        """How many events below `size` match; `limit` when there are more."""
+
+    def known_epcs(self, *, after: str, limit: int) -> list[str]:
+        """Identifiers of single things that events were captured with, each once, in an order of their own;
+        "" comes before all."""
+
+    def known_values(self, column: KnownColumn, *, after: str, limit: int) -> list[str]:
+        """What events were captured with, by code point, each once; "" comes before all."""
 
     def event_links(self, log_index: int) -> list[ItemLink]:
         """The identifiers of an event by key and role; empty when there is no such event."""
@@ -281,8 +315,13 @@ class Store(Protocol):
     def pin(self, name: str, value: str) -> None:
         """Write a fact once; Conflict when another value already stands there."""
 
-    def put_master_data(self, entries: Sequence[MasterData]) -> None: ...
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        """Save the entries, each in place of the one that stands under its identifier."""
+
     def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]: ...
+    def master_data_after(self, uri: str, *, limit: int) -> list[MasterData]:
+        """The entries whose identifiers come after `uri`, in their order; "" is before all."""
+
     def close(self) -> None: ...
 
 

@@ -119,14 +119,8 @@ class EventQuery:
     @cached_property
     def fingerprint(self) -> str:
         """The same for equal queries only, in every process."""
-        asked = (
-            self.conditions,
-            self.order_by,
-            self.descending,
-            self.event_count_limit,
-            self.max_event_count,
-        )
-        return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+        limits = (self.event_count_limit, self.max_event_count)
+        return hashlib.sha256(repr((self.conditions, self.order, limits)).encode()).hexdigest()[:16]
 
     @cached_property
     def order(self) -> Order:

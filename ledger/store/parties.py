@@ -13,6 +13,7 @@ from ledger.ports import ApiKey, Party
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
+from ledger.store.index import index_master_data
 
 _PARTY, _KEY, _PREFIX = tables.party.c, tables.api_key.c, tables.prefix.c
 _PINNED, _MASTER = tables.pinned.c, tables.master_data.c
@@ -99,6 +100,7 @@ class Parties(Database):
 def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:
     rows = {entry.uri: _from_master_data(entry) for entry in entries}
     insert_rows(connection, tables.master_data, sorted(rows.values()), "replace")
+    index_master_data(connection, entries)
 
 
 def read_master_data(connection: Connection, uris: Sequence[str]) -> dict[str, MasterData]:

@@ -12,11 +12,12 @@ from ledger.store.caches import Caches
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.parties import Parties
+from ledger.store.queries import Queries
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Caches, Anchors, Parties):
+class SqlStore(Events, Queries, Caches, Anchors, Parties):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 
