@@ -252,6 +252,8 @@ class Store(Protocol):
         """The identifiers of an event by key and role; empty when there is no such event."""
 
     def job(self, capture_id: str) -> CaptureJob | None: ...
+    def jobs(self, *, party_id: str | None, after: str, limit: int) -> list[CaptureJob]:
+        """Jobs of a party, or of all, the newest first, beginning behind the job `after`; "" is before all."""
 
     # log and map caches
     def read_hashes(self, level: int, start: int, count: int) -> list[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from ledger.domain.errors import NotFound
 from ledger.domain.event_facts import Facts
@@ -18,7 +18,7 @@ from ledger.store.index import index_classes, index_facts
 from ledger.store.parties import read_master_data, write_master_data
 from ledger.store.parts import read_parts
 
-_EVENT, _LINK = tables.event.c, tables.event_item.c
+_EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
 _LINKS_WINDOW = 512  # events whose links are in memory at once
 
 
@@ -183,6 +183,17 @@ class Events(Database):
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         return CaptureJob(*row) if row else None
+
+    def jobs(self, *, party_id: str | None, after: str, limit: int) -> list[CaptureJob]:
+        place = tuple_(_JOB.created_ms, _JOB.capture_id)
+        last = select(_JOB.created_ms).where(_JOB.capture_id == after).scalar_subquery()
+        query = select(tables.capture_job).order_by(_JOB.created_ms.desc(), _JOB.capture_id.desc())
+        if after:
+            query = query.where(place < tuple_(last, after))
+        if party_id is not None:
+            query = query.where(_JOB.party_id == party_id)
+        with self.reading() as connection:
+            return [CaptureJob(*row) for row in connection.execute(query.limit(limit))]
 
 
 def _from_event(event: StoredEvent) -> tuple[Any, ...]:

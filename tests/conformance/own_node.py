@@ -16,7 +16,7 @@ LIMIT_EVENTS, LIMIT_BYTES = 200, 500_000
 
 @contextmanager
 def serve_own_node(anvil: Anvil, folder: Path) -> Iterator[tuple[str, str]]:
-    """The URL of the EPCIS service and an API key for the samples; limits so low that they can be reached."""
+    """The URL of the EPCIS service and the key of its operator; limits so low that they can be reached."""
     store = open_store(f"sqlite:///{folder / 'suyuan.db'}")
     try:
         world = open_world(store, anvil, folder / "node")
@@ -24,6 +24,6 @@ def serve_own_node(anvil: Anvil, folder: Path) -> Iterator[tuple[str, str]]:
             world.node.settings, capture_limit_events=LIMIT_EVENTS, capture_limit_bytes=LIMIT_BYTES
         )
         with serving(replace(world.node, settings=settings, clock=now_ms)) as client:
-            yield f"{str(client.base_url).rstrip('/')}/epcis", world.texts["factory"]
+            yield f"{str(client.base_url).rstrip('/')}/epcis", world.texts["node"]
     finally:
         store.close()
