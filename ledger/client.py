@@ -222,22 +222,15 @@ def _raise_for(answer: _Answer) -> None:
 
 
 def _read_job(job: Json) -> Job:
-    faults = [Fault(_pointer(e), str(e.get("detail", ""))) for e in job.get("errors", ())]
-    faults += [
-        Fault(_pointer(e), str(e.get("detail", "")), str(e.get("rule", "rule")))
-        for e in job.get("warnings", ())
-    ]
+    errors = [Fault(e.get("pointer", ""), e.get("detail", "")) for e in job.get("errors", ())]
+    warnings = [Fault(e["pointer"], e["message"], e["warning"]) for e in job.get("warnings", ())]
     return Job(
         str(job["captureID"]),
         bool(job.get("running")),
         bool(job.get("success")),
-        tuple(faults),
+        (*errors, *warnings),
         str(job.get("receipt", "")),
     )
-
-
-def _pointer(error: Json) -> str:
-    return str(error.get("pointer", ""))
 
 
 def _events_in(document: Json) -> Sequence[Json]:

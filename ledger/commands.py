@@ -110,10 +110,11 @@ def _submitter(arguments: argparse.Namespace) -> Iterator[Capture]:
         return
     with _open_node() as node:
         key = authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
-        yield partial(_capture_here, node, key)
+        yield partial(capture_here, node, key)
 
 
-def _capture_here(node: Node, key: ApiKey, document: bytes, error_behaviour: ErrorBehaviour) -> Captured:
+def capture_here(node: Node, key: ApiKey, document: bytes, error_behaviour: ErrorBehaviour) -> Captured:
+    """`ledger.intake.Capture` on a node of this process."""
     job = capture(node, key, document, error_behaviour)
     faults = (Fault(e["pointer"], e["message"], e.get("warning", "")) for e in json.loads(job.errors))
     return Captured(job.capture_id, tuple(faults), job.receipt)
