@@ -37,6 +37,9 @@ class Settings:
     rules: str = _setting(
         "", "business rules, e.g. commissioned=warn,one_parent=refuse; those not named are off"
     )
+    webhook_local_hosts: str = _setting(
+        "", "hosts in your own network that webhooks may call, e.g. localhost,erp.lan; *: all"
+    )
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:

@@ -203,6 +203,64 @@ class ApiKey:
     revoked_ms: int | None
 
 
+# --------------------------------------------------------------------------- subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query that somebody gave a name. It is never changed, only removed."""
+
+    name: str
+    party_id: str
+    definition: str  # JSON, as `EventQuery.to_json` gives it
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a standing query has come in the log, and when it runs next."""
+
+    position: int  # the first log index that no report has covered
+    running: bool  # a run is under way: more may follow at once
+    next_run_ms: int | None  # when the schedule runs next; None for a stream
+    min_record_ms: int  # when it ran last; the initial record time before that
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A standing query with a webhook."""
+
+    subscription_id: str
+    query_name: str
+    party_id: str
+    dest: str  # URL of the receiver
+    signature_token: str  # "" when reports are not signed
+    schedule: str  # JSON, as `Schedule.to_json` gives it; "" for a stream
+    report_if_empty: bool
+    media_type: str
+    epc_format: str
+    cbv_xml_format: str
+    initial_record_ms: int
+    created_ms: int
+    last_notified_ms: int | None
+    events_max: int  # in one delivery
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One report on its way to the receiver. Ids sort in the order of the log."""
+
+    delivery_id: str
+    subscription_id: str
+    events: tuple[int, ...]  # log indices; empty: the query had no answers
+    created_ms: int
+    attempts: int
+    due_ms: int  # not to be sent before
+    problem: str  # why the last attempt failed
+    dead: bool  # given up
+
+
 class Store(Protocol):
     """The SQL index. Every method is one transaction unless it says otherwise.
 
@@ -253,7 +311,7 @@ class Store(Protocol):
 
     def job(self, capture_id: str) -> CaptureJob | None: ...
     def jobs(self, *, party_id: str | None, after: str, limit: int) -> list[CaptureJob]:
-        """Jobs of a party, or of all, the newest first, beginning behind the job `after`; "" is before all."""
+        """Jobs of a party, or of all, the newest first, behind the job `after`; "" is before all."""
 
     # log and map caches
     def read_hashes(self, level: int, start: int, count: int) -> list[bytes]:
@@ -297,6 +355,58 @@ class Store(Protocol):
 
     def save_caches(self, growth: TreeGrowth) -> None:
         """Save rebuilt caches."""
+
+    # named queries, subscriptions, deliveries
+    def add_query(self, query: NamedQuery) -> None:
+        """Conflict when the name is taken."""
+
+    def named_query(self, name: str) -> NamedQuery | None: ...
+    def named_queries(self, *, after: str, limit: int) -> list[NamedQuery]:
+        """The queries whose names come after `after`, in the order of their names; "" is before all."""
+
+    def remove_query(self, name: str) -> None:
+        """With its subscriptions and their deliveries. NotFound when there is none."""
+
+    def add_subscription(self, subscription: Subscription) -> None:
+        """Conflict when its query is not there any more."""
+
+    def subscription(self, subscription_id: str) -> Subscription | None: ...
+    def subscriptions(
+        self, query_name: str, *, party_id: str | None, after: str, limit: int
+    ) -> list[Subscription]:
+        """Subscriptions to a query with ids after `after`, in the order of their ids; those of one party,
+        or of all."""
+
+    def due_subscriptions(self, now_ms: int, *, limit: int) -> list[Subscription]:
+        """Those that may have something to send now, the ones furthest behind first: a delivery whose time
+        has come, a run under way or due, or a stream that does not reach the end of the log."""
+
+    def remove_subscription(self, subscription_id: str) -> None:
+        """With its deliveries. NotFound when there is none."""
+
+    def save_progress(
+        self, subscription: Subscription, progress: Progress, delivery: Delivery | None
+    ) -> None:
+        """Move a subscription on, and save what is to be delivered, in one transaction. NotFound when the
+        subscription was removed, or moved on by somebody else."""
+
+    def deliveries(self, subscription_id: str, *, dead: bool, after: str = "", limit: int) -> list[Delivery]:
+        """Deliveries that wait, or those that were given up, in the order of their ids."""
+
+    def delivery(self, delivery_id: str) -> Delivery | None: ...
+
+    # NotFound when the delivery is not there any more.
+    def finish_delivery(self, delivery: Delivery, notified_ms: int) -> None:
+        """The receiver has it."""
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Save another attempt."""
+
+    def split_delivery(self, delivery: Delivery, parts: Sequence[Delivery], events_max: int) -> None:
+        """Put smaller deliveries in place of one, and let later ones hold at most `events_max` events."""
+
+    def hold_delivery_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that delivers from this database."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

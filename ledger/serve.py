@@ -1,4 +1,4 @@
-"""`suyuan serve`: the chain, the API and the anchor worker, started in order and stopped in order."""
+"""`suyuan serve`: chain, API, anchor worker and deliverer, started in order and stopped in order."""
 
 import os
 import signal
@@ -29,12 +29,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A node that serves: its API, its worker and the account that it writes with."""
+    """A node that serves: its children and the account that it writes with."""
 
     node: Node
     account: Account
     api: Child
     worker: Child
+    deliverer: Child
 
 
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
@@ -55,12 +56,18 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     stack.callback(worker.stop)
     api = start_child(["-m", "api"], _environment(settings))
     stack.callback(api.stop)
+    deliverer = start_deliverer(settings)
+    stack.callback(deliverer.stop)
     _wait_for_api(settings, api)
-    return Running(node, account, api, worker)
+    return Running(node, account, api, worker, deliverer)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
     return start_child(["-m", "ledger.worker"], _environment(settings), encode_account(account))
+
+
+def start_deliverer(settings: Settings) -> Child:
+    return start_child(["-m", "ledger.deliver"], _environment(settings))
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -108,11 +115,11 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
 
 
 def watch(settings: Settings, running: Running, say: Say) -> int:
-    """Wait until Ctrl-C or SIGTERM (exit code 0) or until the API ends (1); keeps a worker running."""
+    """Wait until Ctrl-C or SIGTERM (exit code 0) or until the API ends (1); keeps the others running."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker, halted = running.worker, False
+    worker, deliverer, halted = running.worker, running.deliverer, False
     try:
         while not stop.wait(_RESTART_SECONDS):
             if running.api.exit_code is not None:
@@ -124,6 +131,10 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
             elif worker.exit_code is not None and not halted:
                 say(f"The anchor worker ended with exit code {worker.exit_code}; starting it again.")
                 worker = start_worker(settings, running.account)
+            if deliverer.exit_code is not None:
+                say(f"The deliverer ended with exit code {deliverer.exit_code}; starting it again.")
+                deliverer = start_deliverer(settings)
     finally:
         worker.stop()
+        deliverer.stop()
     return 0

@@ -1,10 +1,10 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data. Caches, which can be rebuilt from the facts: log_node, map_tile, item_frontier,
-event_class, event_text, event_number (from events), master_attribute (from master_data) and
-prefix (from the chain). Times are milliseconds since 1970, hashes and keys
-are raw bytes, texts that nobody searches stand last in their row.
+master_data, named_query, subscription, delivery. Caches, which can be rebuilt from the facts:
+log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
+master_attribute (from master_data) and prefix (from the chain). Times are milliseconds since
+1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -271,4 +271,51 @@ master_attribute = Table(  # what queries can ask of master data
     Column("value", Text, primary_key=True),
     Index("master_attribute_by_value", "name", "value"),
     sqlite_with_rowid=False,
+)
+
+named_query = Table(
+    "named_query",
+    metadata,
+    Column("name", _OrderedText, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("query_name", _OrderedText, ForeignKey("named_query.name"), nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("dest", Text, nullable=False),
+    Column("signature_token", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("report_if_empty", Boolean, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("epc_format", Text, nullable=False),
+    Column("cbv_xml_format", Text, nullable=False),
+    Column("initial_record_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("last_notified_ms", BigInteger),
+    Column("events_max", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("running", Boolean, nullable=False),
+    Column("next_run_ms", BigInteger),
+    Column("min_record_ms", BigInteger, nullable=False),
+    Index("subscription_by_query", "query_name", "subscription_id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("subscription_id", Text, ForeignKey("subscription.subscription_id"), nullable=False),
+    Column("events", Text, nullable=False),  # log indices, parted by commas
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("dead", Boolean, nullable=False),
+    Index("delivery_by_subscription", "subscription_id", "dead", "delivery_id"),
 )
