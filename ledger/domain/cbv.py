@@ -10,6 +10,7 @@ Not checked: how private URNs are spelt inside. Source: CBV 2.0, sections 5, 7 a
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, Literal
 
 from ledger.domain import vocabulary
@@ -70,9 +71,14 @@ _Slot = tuple[str, str, frozenset[Kind], str]
 
 def _misplaced_keys(event: Event) -> Iterator[Problem]:
     for pointer, uri, kinds, called in _slots(event):
-        kind = parse_identifier(uri).kind
+        kind = _kind_of(uri)
         if kind != "uri" and kind not in kinds:
             yield Problem(pointer, f"{uri} is a {kind}: here belongs {called}")
+
+
+@lru_cache(maxsize=16_384)  # an event's items are asked for once for each level, its places again and again
+def _kind_of(uri: str) -> Kind:
+    return parse_identifier(uri).kind
 
 
 def _unusual_uris(event: Event) -> Iterator[Problem]:

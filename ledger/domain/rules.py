@@ -92,13 +92,14 @@ def find_broken(
         happened[uri] += (part for part in parts if part.event_id not in taken_back)
     so_far = Known(known.now, known.places, known.zones, happened)
     findings: list[Finding] = []
-    for at, event in sorted(events, key=_when):
+    entries = [(at, event, list(parts_of(event))) for at, event in events]
+    for at, event, parts in sorted(entries, key=_when):
         if event.event_id in taken_back:
             continue
         broken = list(_broken(modes, at, event, so_far))
         findings += broken
         if not any(finding.mode == "refuse" for finding in broken):
-            for part in parts_of(event):
+            for part in parts:
                 happened[part.uri].append(part)
     return findings
 
@@ -117,10 +118,10 @@ _PROBLEMS_MAX: Final = 10
 """Of one event and one rule: a pallet may hold thousands."""
 
 
-def _when(entry: tuple[str, Event]) -> tuple[datetime, bool]:
+def _when(entry: tuple[str, Event, Sequence[Part]]) -> tuple[datetime, bool]:
     """By time; of those at one moment, what brings items into being comes first."""
-    _, event = entry
-    return event.event_time, not any(_begins(part) for part in parts_of(event))
+    _, event, parts = entry
+    return event.event_time, not any(_begins(part) for part in parts)
 
 
 @cache
@@ -309,18 +310,28 @@ def _check_known_place(event: Event, known: Known) -> Iterator[Problem]:
 
 RULES: Final[Mapping[str, Rule]] = {
     "commissioned": Rule(
-        "an item is commissioned before anything else happens", _check_commissioned, "items"
+        "an item is commissioned before anything else happens to it", _check_commissioned, "items"
     ),
     "one_parent": Rule("an item is in one parent at a time", _check_one_parent, "items"),
     "not_destroyed": Rule(
-        "nothing happens to an item after its end (destroyed, decommissioned, used up)",
+        "nothing happens to an item after its end: destroyed, decommissioned, used up",
         _check_not_destroyed,
         "items",
     ),
     "not_future": Rule("an event is not in the future, give or take five minutes", _check_not_future),
-    "time_zone": Rule("eventTimeZoneOffset is that of the place", _check_time_zone, "places"),
+    "time_zone": Rule(
+        "eventTimeZoneOffset is that of the place, where the master data has its zone",
+        _check_time_zone,
+        "places",
+    ),
     "known_place": Rule("readPoint and bizLocation are in the master data", _check_known_place, "places"),
-    "cbv_compatible": Rule("the event is CBV-Compatible", lambda event, _: check_cbv(event, "compatible")),
-    "cbv_compliant": Rule("the event is CBV-Compliant", lambda event, _: check_cbv(event, "compliant")),
+    "cbv_compatible": Rule(
+        "the event is CBV-Compatible: each GS1 key stands where its kind belongs",
+        lambda event, _: check_cbv(event, "compatible"),
+    ),
+    "cbv_compliant": Rule(
+        "the event is CBV-Compliant: besides, it has a bizStep and uses the standard's words alone",
+        lambda event, _: check_cbv(event, "compliant"),
+    ),
 }
 """Name -> rule. The README holds the same table."""
