@@ -1,5 +1,6 @@
 """The web application of a node."""
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -7,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from api.errors import add_error_handlers
+from api.openapi import describe
 from api.routes import epcis, health, labels, log, pages, proofs, resolver
 from ledger.node import Node
 
@@ -21,6 +23,7 @@ def create_app(node: Node) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     add_error_handlers(app)

@@ -32,6 +32,8 @@ from ledger.domain.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from ledger.standing import InvalidControls
+from ledger.subscriptions import NoSuchName
 from ledger.xml import write_problem
 
 logger = logging.getLogger("suyuan.api")
@@ -73,7 +75,9 @@ _ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
     WrongQuery: _answer(400, "QueryParameterException"),
     NotAuthenticated: _answer(401, "SecurityException", WWW_Authenticate="Bearer"),
     NotAllowed: _answer(403, "SecurityException"),
+    InvalidControls: _answer(400, "SubscriptionControlsException"),
     NotFound: _answer(404, "NoSuchResourceException"),
+    NoSuchName: _answer(404, "NoSuchNameException"),
     NotYetAnchored: _answer(404, "NoSuchResourceException", Retry_After="5"),
     NotAcceptable: _answer(406, "NotAcceptableException"),
     Conflict: _answer(409, "ResourceAlreadyExistsException"),

@@ -362,6 +362,10 @@ _FIXED: Final[Mapping[str, _Build]] = {
 }
 
 
+PARAMETERS: Final = (*_FIXED, *_SETTINGS)
+"""The parameters that have a name of their own; those of the families below are made up by the asker."""
+
+
 # --------------------------------------------------------------------------- families
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.routes.epcis import capture, collections, events, root, tokens
+from api.routes.epcis import capture, collections, events, queries, root, subscriptions, tokens
 
 router = APIRouter(prefix="/epcis")
-for module in (root, capture, events, collections, tokens):
+for module in (root, capture, events, collections, queries, subscriptions, tokens):
     router.include_router(module.router)

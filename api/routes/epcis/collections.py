@@ -25,6 +25,7 @@ from api.routes.epcis.protocol import (
     next_page,
     problems,
     query_faults,
+    query_parameters,
 )
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.event_fields import Prefixes
@@ -79,6 +80,7 @@ def _add_collection(router: APIRouter, collection: Collection) -> None:
         (top, _get_values(collection), f"The known {collection}", ()),
         (value_path, _get_value(collection), f"What is below one of {collection}", (404,)),
     ):
+        is_query = path.endswith("/events")
         add_options(router, path, "GET")
         router.add_api_route(
             path,
@@ -88,6 +90,7 @@ def _add_collection(router: APIRouter, collection: Collection) -> None:
             summary=summary,
             response_class=JSONResponse,
             responses=problems(*statuses),
+            openapi_extra=query_parameters() if is_query else None,
         )
 
 

@@ -22,6 +22,7 @@ from api.routes.epcis.protocol import (
     next_page,
     problems,
     query_faults,
+    query_parameters,
 )
 from ledger.capture import capture_event
 from ledger.domain.errors import Invalid, NotFound
@@ -34,7 +35,7 @@ router = epcis_router()
 add_options(router, "/events", "GET", "POST")
 
 
-@router.get("/events", responses=problems(413), response_class=JSONResponse)
+@router.get("/events", responses=problems(413), response_class=JSONResponse, openapi_extra=query_parameters())
 def get_events(
     request: Request, node: NodeDep, per_page: PerPage = DEFAULT_PER_PAGE, page_token: PageToken = None
 ) -> Response:

@@ -19,6 +19,7 @@ from api.media_types import JSON, JSON_LD, choose_media_type
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, Problem
 from ledger.domain.event_fields import Prefixes, read_context
+from ledger.domain.query import PARAMETERS
 from ledger.query import PER_PAGE, PER_PAGE_MAX
 
 T = TypeVar("T")
@@ -51,9 +52,11 @@ PAGING: Final = ("perPage", "nextPageToken")
 
 def _check_request(request: HTTPConnection) -> None:
     """Whether this can be answered at all: the length of the URI, and the versions the client knows."""
-    length = len(request.scope["raw_path"]) + len(request.scope["query_string"])
-    if length > _URI_BYTES_MAX:
-        raise UriTooLong(f"the URI has {length} bytes, at most {_URI_BYTES_MAX} fit: make it a named query")
+    uri = request.scope["raw_path"] + b"?" + request.scope["query_string"]
+    if len(uri) > _URI_BYTES_MAX:
+        raise UriTooLong(f"the URI has {len(uri)} bytes, at most {_URI_BYTES_MAX} fit: make it a named query")
+    if not uri.isascii() or b"%00" in uri:
+        raise Invalid("the URI holds bytes that no URI has, or an encoded NUL")
     for standard in ("EPCIS", "CBV"):
         _check_version(request, f"GS1-{standard}-Min", -1)
         _check_version(request, f"GS1-{standard}-Max", 1)
@@ -145,7 +148,12 @@ def add_options(
         name=f"options{path}",
         summary="Discover methods, versions and formats",
         responses=problems(),
+        openapi_extra={"parameters": [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]},
     )
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def list_page(
@@ -214,6 +222,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in sorted({*statuses, 400, 406, 414, 500, 503})
     }
+
+
+def query_parameters() -> dict[str, Any]:
+    """The parameters of the query language, for the OpenAPI description; several values are parted by `|`."""
+    return {"parameters": [{"name": n, "in": "query", "schema": {"type": "string"}} for n in PARAMETERS]}
 
 
 def epcis_router() -> APIRouter:
