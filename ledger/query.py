@@ -127,6 +127,7 @@ def _write_token(parts: Sequence[Any]) -> str:
 def _read_token(token: str) -> list[Any]:
     try:
         parts = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        json.dumps(parts, ensure_ascii=False).encode()  # no lone surrogates, which no database takes
     except (ValueError, binascii.Error, RecursionError):
         parts = None
     if not isinstance(parts, list):
@@ -136,15 +137,19 @@ def _read_token(token: str) -> list[Any]:
 
 def _read_event_token(query: EventQuery, token: str) -> tuple[int, int | None, Position]:
     match _read_token(token):
-        case [query.fingerprint, int(size), (int() | None) as left, *position]:
-            kinds = _POSITION_KINDS.get(query.order.by, (float, str, int))
-            fits = len(position) == len(kinds) and all(map(isinstance, position, kinds))
-            if fits and 0 <= size < 2**63 and (left is None or left > 0):
+        case [query.fingerprint, size, left, *position]:
+            kinds = (int, *_POSITION_KINDS.get(query.order.by, (float, str, int)))
+            fits = len(position) + 1 == len(kinds) and all(map(_is, (size, *position), kinds))
+            if fits and size >= 0 and (left is None or (_is(left, int) and left > 0)):
                 return size, left, tuple(position)
     raise _wrong_token("is not of this query")
 
 
 _POSITION_KINDS: Final[dict[str, tuple[type, ...]]] = {"recordTime": (int,), "eventTime": (int, int)}
+
+
+def _is(value: Any, kind: type) -> bool:
+    return type(value) is kind and not (isinstance(value, int) and abs(value) >= 2**63)
 
 
 def _read_value_token(collection: Collection, token: str) -> str:

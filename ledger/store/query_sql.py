@@ -321,11 +321,14 @@ def _at(condition: Condition, at: _LogIndex) -> Predicate:
                     text.c.name.in_(names), text.c.text.in_(_described(condition)), text.c.log_index == at
                 )
             )
-    streams = [
+    found: list[Predicate] = [
         exists(select(stream.log_index).where(stream.where, stream.log_index == at))
         for stream in _streams(condition)
+        if stream.in_log_order or isinstance(condition, Compares)
     ]
-    return or_(false(), *streams)
+    if isinstance(condition, HasItem):
+        found += _class_fits(condition, at)
+    return or_(false(), *found)
 
 
 def _recorded(condition: Compares, at: _LogIndex) -> Predicate:
@@ -357,6 +360,20 @@ def _fits(item: Any, pattern: ItemPattern) -> Predicate:
         return and_(item.class_uri == pattern.stem, item.level == pattern.level)
     beyond = pattern.stem[:-1] + chr(ord(pattern.stem[-1]) + 1)
     return and_(item.class_uri >= pattern.stem, item.class_uri < beyond, item.level == pattern.level)
+
+
+def _class_fits(condition: HasItem, at: _LogIndex) -> Iterator[Predicate]:
+    """Whether classes of the event at `at` fit a pattern: all at once, as an event has few of them."""
+    stems: dict[tuple[str, int], list[str]] = {}
+    for pattern in condition.patterns:
+        if not pattern.whole:
+            stems.setdefault((pattern.level, len(pattern.stem)), []).append(pattern.stem)
+    for (level, length), begins in stems.items():
+        item = tables.event_class.alias()
+        fits = and_(item.c.level == level, func.substr(item.c.class_uri, 1, length).in_(begins))
+        yield exists(
+            select(item.c.log_index).where(item.c.log_index == at, fits, item.c.role.in_(condition.roles))
+        )
 
 
 def _numbers(condition: HasFact) -> Iterator[tuple[str, float]]:
