@@ -4,16 +4,18 @@ Parse once, report every fault, ask who may speak for the identifiers, then one 
 When `capture` returns, the events are durable; anchoring follows later and is never waited for.
 """
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
+from ledger.domain.epc_format import new_company_prefixes
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
 from ledger.domain.event_facts import event_facts
 from ledger.domain.event_hash import event_hashes
@@ -23,6 +25,7 @@ from ledger.domain.master_data import MasterData, merge_entries
 from ledger.node import Node
 from ledger.ports import ApiKey, Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.rules import judge_events, know_places
+from ledger.xml import parse_xml
 
 ErrorBehaviour = Literal["rollback", "proceed"]
 
@@ -37,6 +40,7 @@ class Draft:
     event: Event
     identity: EventIdentity
     body: bytes
+    company_prefixes: frozenset[str]  # that its EPC URNs spell
 
 
 def capture(
@@ -77,7 +81,8 @@ def _capture(
     all_new: bool = False,
 ) -> tuple[CaptureJob, list[StoredEvent]]:
     """The job, and the events of the document that now stand in the log."""
-    drafts = [_draft(pointer, event) for pointer, event in document.events]
+    spelled = document.company_prefixes
+    drafts = [_draft(pointer, event, spelled.get(pointer, frozenset())) for pointer, event in document.events]
     foreign = _find_foreign(node, submitter, drafts)
     if error_behaviour == "rollback":
         _refuse(document.problems, foreign)
@@ -106,6 +111,7 @@ def _capture(
         ]
         batch.add(rows)
         batch.index([(row.log_index, event_facts(d.event)) for d, (row, _) in zip(fresh, rows, strict=True)])
+        _keep_company_prefixes(node, batch, fresh)
         captured += [event for event, _ in rows]
         problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
         warnings = [(finding.rule, finding.problem) for finding in findings if finding.mode == "warn"]
@@ -123,8 +129,17 @@ def _capture(
     return job, captured
 
 
+def read_document(raw: bytes) -> Document:
+    """The document, in the JSON or the XML binding: no JSON begins with "<" or is UTF-16."""
+    is_xml = raw.startswith(_UTF_16) or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return parse_xml(raw) if is_xml else parse_document(raw)
+
+
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
 def _parse(node: Node, raw: bytes) -> Document:
-    document = parse_document(raw)
+    document = read_document(raw)
     limit = node.settings.capture_limit_events
     if len(document.events) > limit:
         raise TooLarge(f"document has {len(document.events)} events, at most {limit} fit: split it")
@@ -165,12 +180,13 @@ def _errors_json(problems: Iterable[Problem], warnings: Iterable[tuple[str, Prob
     return json.dumps(errors)
 
 
-def _draft(pointer: str, event: Event) -> Draft:
+def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draft:
     event_id = event.event_id or mint_event_id(event)
     event = replace(event, event_id=event_id)
     declared = event.declaration_time
     identity = EventIdentity(event_id, None if declared is None else _milliseconds(declared))
-    return Draft(pointer, event, identity, canonical_json.encode(event_to_json(event)))
+    body = canonical_json.encode(event_to_json(event))
+    return Draft(pointer, event, identity, body, company_prefixes)
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -267,8 +283,18 @@ def _place(
         body=draft.body,
         salt=salt,
         capture_id=capture_id,
+        arrived_as_urn=bool(draft.company_prefixes),
     )
     return stored, links
+
+
+def _keep_company_prefixes(node: Node, batch: Append, drafts: Iterable[Draft]) -> None:
+    """Learn from the EPC URNs of what is captured where company prefixes end."""
+    spelled = frozenset[str]().union(*(draft.company_prefixes for draft in drafts))
+    new = new_company_prefixes(spelled, node.prefixes.spelled())
+    if new:
+        batch.add_company_prefixes(new)
+        node.prefixes.forget()
 
 
 def _receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ledger.capture import read_document
 from ledger.domain import canonical_json
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.errors import Invalid, NotFound, Problem
-from ledger.domain.event_parser import parse_document
 from ledger.domain.master_data import COLUMNS, MasterData, merge_entries, read_row, to_row
 from ledger.ports import Store
 from ledger.rules import is_zone
@@ -34,14 +34,13 @@ def import_master_data(store: Store, path: Path, *, dry_run: bool = False) -> Im
     document the header is imported, which adds to what stands there. Raises Invalid with a problem for each
     faulty cell, its pointer being row and column.
     """
-    if path.suffix.lower() in (".json", ".jsonld"):
-        value = _read_json(path)
-        if isinstance(value, dict):
-            return _save(store, _from_document(store, path), dry_run)
-        rows = _rows_of(path, value)
-    else:
-        rows = read_table(path)
-    return _save(store, _from_rows(path, rows), dry_run)
+    if path.suffix.lower() not in (".json", ".jsonld", ".xml"):
+        return _save(store, _from_rows(path, read_table(path)), dry_run)
+    raw = _read(path)
+    value = None if path.suffix.lower() == ".xml" else _parse_json(path, raw)
+    if isinstance(value, list):
+        return _save(store, _from_rows(path, _rows_of(path, value)), dry_run)
+    return _save(store, _from_document(store, path, raw), dry_run)
 
 
 def export_master_data(store: Store, path: Path) -> int:
@@ -72,8 +71,8 @@ def _save(store: Store, entries: list[MasterData], dry_run: bool) -> Imported:
     return Imported(len(added), len(changed), len(entries) - len(added) - len(changed))
 
 
-def _from_document(store: Store, path: Path) -> list[MasterData]:
-    document = parse_document(path.read_bytes())
+def _from_document(store: Store, path: Path, raw: bytes) -> list[MasterData]:
+    document = read_document(raw)
     if document.problems:
         raise Invalid(f"{path}: {len(document.problems)} problems, nothing was imported", document.problems)
     uris = [entry.uri for entry in document.master_data]
@@ -102,19 +101,22 @@ def _from_rows(path: Path, rows: Iterable[Row]) -> list[MasterData]:
     return list(entries.values())
 
 
-def _read_json(path: Path) -> JsonValue:
-    if not path.is_file():
-        raise NotFound(f"{path}: no such file")
+def _read(path: Path) -> bytes:
     try:
-        return canonical_json.parse(path.read_bytes())
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from error
+
+
+def _parse_json(path: Path, raw: bytes) -> JsonValue:
+    try:
+        return canonical_json.parse(raw)
     except Invalid as error:
         raise Invalid(f"{path}: {error}", error.problems) from error
 
 
-def _rows_of(path: Path, value: JsonValue) -> Iterator[Row]:
-    if not isinstance(value, list):
-        raise Invalid(f"{path}: expected a list of entries, or an EPCIS document with master data")
-    for number, entry in enumerate(value, 1):
+def _rows_of(path: Path, entries: list[JsonValue]) -> Iterator[Row]:
+    for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             raise Invalid(f"{path}: entry {number} is no object")
         yield Row(number, _texts(entry))

@@ -65,8 +65,10 @@ _PARTS = (
 def read_parts(connection: Connection, uris: Sequence[str]) -> list[Part]:
     """As `Append.parts`."""
     known = {item_key(uri): uri for uri in uris}
-    rows = rows_where_in(connection, _PARTS, _LINK.item_key, sorted(known))
-    return [
-        Part(known[key], *rest, _EPOCH + timedelta(milliseconds=time_ms), parent, bool(has_children))
-        for key, *rest, time_ms, parent, has_children in rows
-    ]
+    parts = []
+    for row in rows_where_in(connection, _PARTS, _LINK.item_key, sorted(known)):
+        key, role, event_id, event_type, action, biz_step, disposition, time_ms, parent, has_children = row
+        time = _EPOCH + timedelta(milliseconds=time_ms)
+        what = (event_id, event_type, action, biz_step, disposition)
+        parts.append(Part(known[key], role, *what, time, parent, bool(has_children)))
+    return parts

@@ -172,6 +172,24 @@ def test_a_document_is_captured_as_it_is(submitter: Submitter, tmp_path: Path) -
     assert capture_document(submitter, path, "rollback").events == 2
 
 
+def test_a_document_may_be_xml(world: World, submitter: Submitter, tmp_path: Path) -> None:
+    path = tmp_path / "doc.xml"
+    path.write_text(
+        """<?xml version="1.0"?>
+        <epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0"
+            creationDate="2026-11-02T08:00:00Z"><EPCISBody><EventList><ObjectEvent>
+          <eventTime>2026-11-02T08:00:00Z</eventTime><eventTimeZoneOffset>+08:00</eventTimeZoneOffset>
+          <epcList><epc>urn:epc:id:sgtin:9506000.013435.S1</epc></epcList>
+          <action>ADD</action><bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
+        </ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
+    )
+
+    assert capture_document(submitter, path, "rollback").events == 1
+    # The same event as JSON is the same event.
+    assert world.capture(made("S1")).success
+    assert world.node.store.log_size() == 1
+
+
 # --- the watched folder
 
 

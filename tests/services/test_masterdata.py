@@ -10,6 +10,7 @@ from ledger.domain.master_data import MasterData
 from ledger.masterdata import Imported, export_master_data, import_master_data
 from ledger.ports import Store
 from ledger.tabular import write_table
+from tests.vectors import vectors
 
 GTIN = "https://id.gs1.org/01/09506000134352"
 SITE = "https://id.gs1.org/414/9506000000008"
@@ -119,3 +120,9 @@ def test_what_is_no_list_of_entries_is_refused(store: Store, tmp_path: Path, nam
 def test_a_file_that_is_not_there_is_not_found(store: Store, path: Path) -> None:
     with pytest.raises(NotFound):
         import_master_data(store, path)
+
+
+def test_the_master_data_of_gs1s_examples_is_imported(store: Store) -> None:
+    path = vectors("gs1-epcis", "XML", "CBV", "CBV-11.4-2020-06-16a.xml")
+
+    assert import_master_data(store, path).added > 0
