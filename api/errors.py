@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -107,7 +108,7 @@ def add_error_handlers(app: FastAPI) -> None:
 def _on_ledger_error(request: Request, error: Exception) -> Response:
     answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s %s: %s", request.method, request.url.path, error)
+        logger.error("%s %s: %s", *_asked(request), error)
     return _respond(request, answer, type(error).__name__, str(error), getattr(error, "problems", ()))
 
 
@@ -125,16 +126,20 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _on_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    logger.error("%s %s failed", *_asked(request), exc_info=error)
     detail = "this node made a mistake; its operator finds the reason in the node's output"
     return _respond(request, _UNEXPECTED, "Unexpected", detail, ())
+
+
+def _asked(request: HTTPConnection) -> tuple[str, str]:
+    return request.scope.get("method", "WebSocket"), request.url.path
 
 
 def _respond(
     request: Request, answer: _Answer, name: str, detail: str, problems: Sequence[Problem]
 ) -> Response:
     in_epcis = request.url.path.startswith("/epcis/")
-    if wants_page(request) and not in_epcis:
+    if not in_epcis and wants_page(request):
         return error_page(request, answer.status, detail, answer.headers)
     document: dict[str, Any] = {
         "type": f"epcisException:{answer.epcis}" if in_epcis else f"suyuan:{name}",

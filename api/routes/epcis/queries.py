@@ -1,7 +1,8 @@
 """Named queries, and their events: as pages, or over a WebSocket as they come."""
 
+import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from fastapi import Request, WebSocket
@@ -131,10 +132,33 @@ async def stream_query_events(socket: WebSocket, name: str, node: NodeDep, key: 
     _refuse_others(others)
     query = event_query(await run_in_threadpool(get_query, node, name))
     standing, progress = await run_in_threadpool(start, node, query, parse_controls(controls))
-    await socket.accept(headers=[(k.lower().encode(), v.encode()) for k, v in VERSIONS.items()])
-    async for report, _ in reports(node, name, standing, progress):
-        await socket.send_text(write_query_document(report.events, wanted, node.clock(), name).decode())
-    await socket.close(reason="the query was removed")
+    await socket.accept(headers=[(name.lower().encode(), value.encode()) for name, value in VERSIONS.items()])
+
+    async def send_reports() -> None:
+        async for report, _ in reports(node, name, standing, progress):
+            await socket.send_text(write_query_document(report.events, wanted, node.clock(), name).decode())
+        await socket.close(reason="the query was removed")
+
+    await _first_of(send_reports(), _until_client_leaves(socket))
+
+
+async def _until_client_leaves(socket: WebSocket) -> None:
+    """What the client sends means nothing here."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until one ends, and end the others."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _refuse_others(names: Iterable[str]) -> None:
