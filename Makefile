@@ -7,7 +7,7 @@ NPM    = $(NODE) $$($(PY) -c "from ganache.node import find_npm; print(*find_npm
 PIP    := $(PY) -m pip --disable-pip-version-check -qq install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check quick forge bench lock clean
+.PHONY: help run demo test check quick conformance forge bench lock clean
 
 help:
 	@echo "make run    set up and run the node with its demonstration, http://localhost:8000"
@@ -15,6 +15,7 @@ help:
 	@echo "make test   set up and run every check and test"
 	@echo "make quick  the tests without the slow ones"
 	@echo "make bench  the benchmarks; they print ratios"
+	@echo "make conformance URL=... KEY=...   examine any EPCIS 2.0 server; without URL our own"
 
 run: $(VENV)/run.done ganache/node_modules/.package-lock.json
 	@$(VENV)/bin/suyuan serve --demo
@@ -27,6 +28,11 @@ test: check forge
 
 quick: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
 	$(NODE) $(PY) -m pytest -m "not slow"
+
+# URL is that of the service, below which /capture and /events lie; KEY goes out as Authorization: Bearer.
+conformance: $(VENV)/dev.done contracts/node_modules/.package-lock.json
+	CONFORMANCE_URL="$(URL)" CONFORMANCE_KEY="$(KEY)" CONFORMANCE_REPORT=conformance-report.json \
+	  $(PY) -m pytest tests/conformance -q --tb=no --no-summary
 
 # Style, types, and that the committed artifacts are what the sources give.
 check: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json

@@ -1,5 +1,6 @@
 """The web application of a node."""
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -7,7 +8,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from api.errors import add_error_handlers
-from api.routes import capture, events, health, labels, log, pages, proofs, resolver
+from api.openapi import describe
+from api.routes import epcis, health, labels, log, pages, proofs, resolver
 from ledger.node import Node
 
 
@@ -21,10 +23,11 @@ def create_app(node: Node) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     add_error_handlers(app)
-    for module in (capture, events, proofs, log, labels, health, resolver, pages):
+    for module in (epcis, proofs, log, labels, health, resolver, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
+from fastapi.requests import HTTPConnection
 
 from api.errors import NotAuthenticated
 from ledger.domain.errors import NotAllowed
@@ -11,7 +12,7 @@ from ledger.parties import authenticate
 from ledger.ports import ApiKey
 
 
-def _node(request: Request) -> Node:
+def _node(request: HTTPConnection) -> Node:
     node: Node = request.app.state.node
     return node
 
@@ -19,7 +20,7 @@ def _node(request: Request) -> Node:
 NodeDep = Annotated[Node, Depends(_node)]
 
 
-def _api_key(request: Request, node: NodeDep) -> ApiKey:
+def _api_key(request: HTTPConnection, node: NodeDep) -> ApiKey:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated("send your API key as `Authorization: Bearer <key>`")

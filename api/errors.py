@@ -8,13 +8,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.media_types import JSON, JSON_LD, TEXT_XML, XML, choose_media_type, is_xml
 from api.pages import error_page, wants_page
 from ledger.domain.errors import (
     ChainUnavailable,
@@ -26,8 +28,14 @@ from ledger.domain.errors import (
     NotFound,
     NotYetAnchored,
     Problem,
+    QueryTooComplex,
+    QueryTooLarge,
     StoreUnavailable,
+    TooLarge,
 )
+from ledger.standing import InvalidControls
+from ledger.subscriptions import NoSuchName
+from ledger.xml import write_problem
 
 logger = logging.getLogger("suyuan.api")
 
@@ -36,8 +44,16 @@ class NotAuthenticated(NotAllowed):
     """The request carries no API key that is known here."""
 
 
-class TooLarge(Invalid):
-    """The body is larger than this node takes: split it."""
+class WrongQuery(Invalid):
+    """A query parameter is unknown or wrong: correct it."""
+
+
+class NotAcceptable(Invalid):
+    """No answer has the format or version that the request allows: allow another."""
+
+
+class UriTooLong(Invalid):
+    """The URI is longer than this node reads: send a shorter one."""
 
 
 class UnsupportedMediaType(Invalid):
@@ -57,17 +73,26 @@ def _answer(status: int, epcis: str, **headers: str) -> _Answer:
 
 _ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
     Invalid: _answer(400, "ValidationException"),
+    WrongQuery: _answer(400, "QueryParameterException"),
     NotAuthenticated: _answer(401, "SecurityException", WWW_Authenticate="Bearer"),
     NotAllowed: _answer(403, "SecurityException"),
+    InvalidControls: _answer(400, "SubscriptionControlsException"),
     NotFound: _answer(404, "NoSuchResourceException"),
+    NoSuchName: _answer(404, "NoSuchNameException"),
     NotYetAnchored: _answer(404, "NoSuchResourceException", Retry_After="5"),
+    NotAcceptable: _answer(406, "NotAcceptableException"),
     Conflict: _answer(409, "ResourceAlreadyExistsException"),
     TooLarge: _answer(413, "CaptureLimitExceededException"),
+    QueryTooLarge: _answer(413, "QueryTooLargeException"),
+    QueryTooComplex: _answer(413, "QueryTooComplexException"),
+    UriTooLong: _answer(414, "URITooLongException"),
     UnsupportedMediaType: _answer(415, "UnsupportedMediaTypeException"),
     ForkDetected: _answer(500, "ImplementationException"),
     ChainUnavailable: _answer(503, "ImplementationException", Retry_After="10"),
     StoreUnavailable: _answer(503, "ImplementationException", Retry_After="2"),
 }
+_PROBLEM_JSON, _PROBLEM_XML = "application/problem+json", "application/problem+xml"
+_PROBLEM_FORMATS: Final = (_PROBLEM_JSON, JSON, JSON_LD, _PROBLEM_XML, XML, TEXT_XML)
 _UNEXPECTED: Final = _answer(500, "ImplementationException")
 _EPCIS_BY_STATUS: Final = {404: "NoSuchResourceException", 405: "NoSuchResourceException"}
 
@@ -83,7 +108,7 @@ def add_error_handlers(app: FastAPI) -> None:
 def _on_ledger_error(request: Request, error: Exception) -> Response:
     answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s %s: %s", request.method, request.url.path, error)
+        logger.error("%s %s: %s", *_asked(request), error)
     return _respond(request, answer, type(error).__name__, str(error), getattr(error, "problems", ()))
 
 
@@ -101,27 +126,29 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _on_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    logger.error("%s %s failed", *_asked(request), exc_info=error)
     detail = "this node made a mistake; its operator finds the reason in the node's output"
     return _respond(request, _UNEXPECTED, "Unexpected", detail, ())
+
+
+def _asked(request: HTTPConnection) -> tuple[str, str]:
+    return request.scope.get("method", "WebSocket"), request.url.path
 
 
 def _respond(
     request: Request, answer: _Answer, name: str, detail: str, problems: Sequence[Problem]
 ) -> Response:
-    if wants_page(request):
-        return error_page(request, answer.status, detail, answer.headers)
     in_epcis = request.url.path.startswith("/epcis/")
-    document = {
+    if not in_epcis and wants_page(request):
+        return error_page(request, answer.status, detail, answer.headers)
+    document: dict[str, Any] = {
         "type": f"epcisException:{answer.epcis}" if in_epcis else f"suyuan:{name}",
         "title": HTTPStatus(answer.status).phrase,
         "status": answer.status,
         "detail": detail,
     }
     listed = [{"pointer": problem.pointer, "message": problem.message} for problem in problems]
-    return JSONResponse(
-        document | ({"problems": listed} if listed else {}),
-        answer.status,
-        dict(answer.headers),
-        media_type="application/problem+json",
-    )
+    document |= {"problems": listed} if listed else {}
+    if in_epcis and is_xml(choose_media_type(request.headers.get("accept", ""), _PROBLEM_FORMATS) or ""):
+        return Response(write_problem(document), answer.status, dict(answer.headers), _PROBLEM_XML)
+    return JSONResponse(document, answer.status, dict(answer.headers), _PROBLEM_JSON)

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from api.i18n import Language, Phrase, say
 from api.i18n.phrases import KINDS, OTHER_KIND
-from ledger.domain.identifiers import parse_identifier
-from ledger.history import class_uri
-from ledger.ports import MasterData, Party
+from ledger.domain.identifiers import class_uri, parse_identifier
+from ledger.domain.master_data import MasterData
+from ledger.ports import Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Names:
     def place(self, uri: str) -> Text:
         """A place by name and city."""
         entry = self.known.get(uri) or self.known.get(class_uri(uri))
-        if entry is None:
+        if entry is None or not (entry.name or entry.name_zh):
             return Text("", element_string(uri))
         city = self._pick(entry.details.get("city_zh", ""), entry.details.get("city", ""))
         return Text(self.of(uri) + (f" · {city}" if city else ""))

@@ -4,21 +4,28 @@ Parse once, report every fault, ask who may speak for the identifiers, then one 
 When `capture` returns, the events are durable; anchoring follows later and is never waited for.
 """
 
+import codecs
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Final, Literal
 
 from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
-from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem
+from ledger.domain.epc_format import new_company_prefixes
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
+from ledger.domain.event_facts import event_facts
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
+from ledger.domain.master_data import MasterData, merge_entries
 from ledger.node import Node
 from ledger.ports import ApiKey, Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
+from ledger.rules import judge_events, know_places
+from ledger.xml import parse_xml
 
 ErrorBehaviour = Literal["rollback", "proceed"]
 
@@ -37,6 +44,7 @@ class Draft:
     ids_count: int
     ids_root: bytes
     event_hashes: tuple[str, str]  # CBV 2.0 and 2.1
+    company_prefixes: frozenset[str]  # that its EPC URNs spell
 
 
 def capture(
@@ -47,29 +55,70 @@ def capture(
     An event that is already captured, same in every byte, is not captured again and stands in the
     receipt, so a request may be repeated. With "rollback" a document with any fault raises
     Invalid, NotAllowed or Conflict and nothing is stored; with "proceed" its good events are
-    captured and the job lists the others. ForkDetected while the node does not write.
+    captured and the job lists the others. Master data in the header is kept where the submitter
+    may speak for it. ForkDetected while the node does not write.
+    """
+    node.check_not_halted()
+    return _capture(node, submitter, _parse(node, raw), error_behaviour)[0]
+
+
+def capture_event(node: Node, submitter: ApiKey, raw: bytes) -> StoredEvent:
+    """The event, newly captured; `raw` is one event and not a document.
+
+    Raises as `capture` does with "rollback", and Conflict when this very event is already captured.
     """
     node.check_not_halted()
     document = _parse(node, raw)
-    drafts = [_draft(pointer, event) for pointer, event in document.events]
+    _refuse(document.problems, ())
+    if [at for at, _ in document.events] != [""]:
+        raise Invalid("expected one event, found a document or a list: send it to /capture")
+    _, (event,) = _capture(node, submitter, document, "rollback", all_new=True)
+    return event
+
+
+def _capture(
+    node: Node,
+    submitter: ApiKey,
+    document: Document,
+    error_behaviour: ErrorBehaviour,
+    *,
+    all_new: bool = False,
+) -> tuple[CaptureJob, list[StoredEvent]]:
+    """The job, and the events of the document that now stand in the log."""
+    spelled = document.company_prefixes
+    drafts = [_draft(pointer, event, spelled.get(pointer, frozenset())) for pointer, event in document.events]
     foreign = _find_foreign(node, submitter, drafts)
     if error_behaviour == "rollback":
         _refuse(document.problems, foreign)
     refused = {problem.pointer for problem in foreign}
     allowed = [draft for draft in drafts if draft.pointer not in refused]
+    world = know_places(node, [draft.event for draft in allowed])
+    own, unasked = _find_own(node, submitter, document.master_data)
     with node.store.append() as batch:
         created_ms = max(node.clock(), batch.recorded_at_ms)
         captured, fresh, conflicts = _sort_out(batch, allowed)
         if conflicts and error_behaviour == "rollback":
             raise Conflict(str(conflicts[0]))
+        if captured and all_new:
+            raise Conflict(f"event {captured[0].identity.event_id} is already captured")
+        findings = judge_events(node, batch, [(draft.pointer, draft.event) for draft in fresh], world)
+        broken = [finding for finding in findings if finding.mode == "refuse"]
+        if error_behaviour == "rollback":
+            _refuse([finding.problem for finding in broken], ())
+        not_allowed = {finding.at for finding in broken}
+        fresh = [draft for draft in fresh if draft.pointer not in not_allowed]
+        batch.put_master_data(merge_entries(batch.master_data([e.uri for e in own]), own))
         capture_id = node.random_bytes(16).hex()
         rows = [
             _place(node, submitter, draft, batch.size + offset, created_ms, capture_id)
             for offset, draft in enumerate(fresh)
         ]
         batch.add(rows)
+        batch.index([(row.log_index, event_facts(d.event)) for d, (row, _) in zip(fresh, rows, strict=True)])
+        _keep_company_prefixes(node, batch, fresh)
         captured += [event for event, _ in rows]
-        problems = [*document.problems, *foreign, *conflicts]
+        problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
+        warnings = [(finding.rule, finding.problem) for finding in findings if finding.mode == "warn"]
         job = CaptureJob(
             capture_id=capture_id,
             party_id=submitter.party_id,
@@ -77,18 +126,27 @@ def capture(
             finished_ms=max(node.clock(), created_ms),
             success=not problems,
             error_behaviour=error_behaviour,
-            errors=json.dumps([{"pointer": p.pointer, "message": p.message} for p in problems]),
+            errors=_errors_json(problems, [*warnings, *unasked]),
             receipt=_receipt(node, capture_id, created_ms, captured) if captured else "",
         )
         batch.add_job(job)
-    return job
+    return job, captured
+
+
+def read_document(raw: bytes) -> Document:
+    """The document, in the JSON or the XML binding: no JSON begins with "<" or is UTF-16."""
+    is_xml = raw.startswith(_UTF_16) or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return parse_xml(raw) if is_xml else parse_document(raw)
+
+
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _parse(node: Node, raw: bytes) -> Document:
-    document = parse_document(raw)
+    document = read_document(raw)
     limit = node.settings.capture_limit_events
     if len(document.events) > limit:
-        raise Invalid(f"document has {len(document.events)} events, at most {limit} fit: split it")
+        raise TooLarge(f"document has {len(document.events)} events, at most {limit} fit: split it")
     return document
 
 
@@ -101,7 +159,32 @@ def _refuse(problems: Sequence[Problem], foreign: Sequence[Problem]) -> None:
         )
 
 
-def _draft(pointer: str, event: Event) -> Draft:
+def _find_own(
+    node: Node, submitter: ApiKey, entries: Iterable[MasterData]
+) -> tuple[list[MasterData], list[tuple[str, Problem]]]:
+    """The master data that the submitter may give, and a warning for each of the others.
+
+    They refuse nothing: documents describe the partners' places as well, for those who do not know them.
+    """
+    may_speak = _speaker(node, submitter)
+    own: list[MasterData] = []
+    unasked = []
+    for entry in entries:
+        if may_speak(entry.uri):
+            own.append(entry)
+        else:
+            message = f"{entry.uri} belongs to another party, so what is said of it here is not kept"
+            unasked.append(("master_data", Problem("/epcisHeader", message)))
+    return own, unasked
+
+
+def _errors_json(problems: Iterable[Problem], warnings: Iterable[tuple[str, Problem]]) -> str:
+    errors = [{"pointer": p.pointer, "message": p.message} for p in problems]
+    errors += [{"pointer": p.pointer, "message": p.message, "warning": rule} for rule, p in warnings]
+    return json.dumps(errors)
+
+
+def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draft:
     event_id = event.event_id
     if event_id is None:
         event_id = mint_event_id(event)
@@ -118,6 +201,7 @@ def _draft(pointer: str, event: Event) -> Draft:
         ids_count=len(keys),
         ids_root=ids_root(keys),
         event_hashes=event_hashes(event),
+        company_prefixes=company_prefixes,
     )
 
 
@@ -125,18 +209,21 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
-    """One problem for each event whose submitter may not speak for an identifier in it."""
+def _speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
+    """Whether the submitter may speak for an identifier; each is looked up once."""
     party = node.store.party(submitter.party_id)
     account = party.account if party else b""
     prefixes = node.prefixes.index()
-    known: dict[str, bool] = {}
+    return cache(lambda uri: prefixes.may_speak(account, uri))
+
+
+def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
+    """One problem for each event whose submitter may not speak for an identifier in it."""
+    may_speak, prefixes = _speaker(node, submitter), node.prefixes.index()
     problems = []
     for draft in drafts:
         for uri in claimed_uris(draft.event):
-            if uri not in known:
-                known[uri] = prefixes.may_speak(account, uri)
-            if not known[uri]:
+            if not may_speak(uri):
                 holder = next((entry.text for entry in prefixes.above(uri)), "")
                 problems.append(
                     Problem(
@@ -210,8 +297,18 @@ def _place(
         body=draft.body,
         salt=salt,
         capture_id=capture_id,
+        arrived_as_urn=bool(draft.company_prefixes),
     )
     return stored, draft.links
+
+
+def _keep_company_prefixes(node: Node, batch: Append, drafts: Iterable[Draft]) -> None:
+    """Learn from the EPC URNs of what is captured where company prefixes end."""
+    spelled = frozenset[str]().union(*(draft.company_prefixes for draft in drafts))
+    new = new_company_prefixes(spelled, node.prefixes.spelled())
+    if new:
+        batch.add_company_prefixes(new)
+        node.prefixes.forget()
 
 
 def _receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:

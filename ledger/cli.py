@@ -44,12 +44,17 @@ def build_parser() -> argparse.ArgumentParser:
     demo = subcommands.add_parser("demo", help="tell the demonstration once in a temporary folder, then stop")
     demo.set_defaults(run=running.run_demo)
 
-    capturing = subcommands.add_parser("capture", help="capture EPCIS documents")
+    capturing = subcommands.add_parser("capture", help="capture EPCIS documents, NDJSON, CSV and XLSX files")
     capturing.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    capturing.add_argument("--key", help="API key (default: the demo key of --role)")
-    capturing.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
     capturing.add_argument("--proceed", action="store_true", help="capture the good events of a bad document")
+    _add_submitter(capturing)
     capturing.set_defaults(run=commands.run_capture)
+
+    watching = subcommands.add_parser("watch", help="capture every file that is put into a folder")
+    watching.add_argument("folder", type=Path, metavar="FOLDER")
+    watching.add_argument("--once", action="store_true", help="capture what is there, then stop")
+    _add_submitter(watching)
+    watching.set_defaults(run=commands.run_watch)
 
     prove = subcommands.add_parser(
         "prove", help="write the bundle that proves an item's history, or one event"
@@ -77,9 +82,32 @@ def build_parser() -> argparse.ArgumentParser:
     label.add_argument("--dpi", type=int, default=300, help="dots per inch of a .png (default: 300)")
     label.set_defaults(run=commands.run_label)
 
+    _add_master_data(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
     return parser
+
+
+def _add_submitter(parser: argparse.ArgumentParser) -> None:
+    """Who captures, where, and how tables are read."""
+    parser.add_argument("--key", help="API key (default: the demo key of --role)")
+    parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
+    parser.add_argument("--url", help="capture over HTTP on the node there, e.g. https://node.example")
+    parser.add_argument("--mapping", type=Path, metavar="TOML", help="how the rows of a table become events")
+
+
+def _add_master_data(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    master_data = subcommands.add_parser(
+        "masterdata", help="import and export what is known of products, places and parties"
+    )
+    actions = master_data.add_subparsers(required=True, metavar="ACTION")
+    importing = actions.add_parser("import", help="import .json, .csv or .xlsx; with any fault nothing")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    importing.add_argument("--dry-run", action="store_true", help="only say what would change")
+    importing.set_defaults(run=commands.run_masterdata_import)
+    exporting = actions.add_parser("export", help="write all of it as .json, .csv or .xlsx")
+    exporting.add_argument("file", type=Path, metavar="FILE")
+    exporting.set_defaults(run=commands.run_masterdata_export)
 
 
 def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,23 +3,43 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Final
 
 import ganache
 from labels import layout, to_png, to_svg, to_terminal
 from ledger.audit import audit
-from ledger.capture import capture
+from ledger.capture import ErrorBehaviour, capture
+from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
-from ledger.domain.errors import Invalid, NotFound
+from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
+from ledger.intake import (
+    Capture,
+    Captured,
+    Fault,
+    Tally,
+    capture_document,
+    capture_pieces,
+    errors_path,
+    is_document,
+)
 from ledger.label import item_label
+from ledger.mapping import read_mapping
+from ledger.masterdata import export_master_data, import_master_data
 from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
-from ledger.ports import Party, Store
+from ledger.ports import ApiKey, Party, Store
 from ledger.prove import prove_event, prove_item
 from ledger.setup import Account, connect_chain, connect_registry, operator_account, registry_writer
 from ledger.store import open_store
+from ledger.watch import watch
+
+WATCH_SECONDS: Final = 1.0
 
 
 @contextmanager
@@ -52,22 +72,74 @@ def _account(settings: Settings) -> Account:
 
 
 def run_capture(arguments: argparse.Namespace) -> int:
+    mapping = read_mapping(arguments.mapping) if arguments.mapping else None
+    complete = True
+    with _submitter(arguments) as submit:
+        for path in arguments.files:
+            if is_document(path):
+                captured = capture_document(submit, path, "proceed" if arguments.proceed else "rollback")
+                complete &= _show_captured(path, captured)
+            else:
+                complete &= _show_tally(path, capture_pieces(submit, path, mapping))
+    return 0 if complete else 1
+
+
+def _show_captured(path: Path, captured: Captured) -> bool:
+    errors = [fault for fault in captured.faults if not fault.warning]
+    print(f"{path}: capture {captured.capture_id}, {'with errors' if errors else 'success'}")
+    for fault in captured.faults:
+        level = f" (warning, {fault.warning})" if fault.warning else ""
+        print(f"  {fault.pointer or '/'}: {fault.message}{level}", file=sys.stderr)
+    print(captured.receipt, end="")
+    return not errors
+
+
+def _show_tally(path: Path, tally: Tally) -> bool:
+    print(f"{path}: {tally.captured} events captured, {tally.failed} failed, {tally.warnings} warnings")
+    if tally.failed or tally.warnings:
+        print(f"  {errors_path(path)} says why", file=sys.stderr)
+    return not tally.failed
+
+
+@contextmanager
+def _submitter(arguments: argparse.Namespace) -> Iterator[Capture]:
+    """What captures: the node of this folder, or with --url the one there."""
+    if arguments.url:
+        client = Client(arguments.url, arguments.key or _demo_key(Settings.from_env(), arguments.role))
+        yield partial(_capture_there, client)
+        return
     with _open_node() as node:
         key = authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
-        for path in arguments.files:
-            job = capture(node, key, _read(path), "proceed" if arguments.proceed else "rollback")
-            print(f"{path}: capture {job.capture_id}, {'success' if job.success else 'with errors'}")
-            for error in json.loads(job.errors):
-                print(f"  {error['pointer']}: {error['message']}", file=sys.stderr)
-            print(job.receipt, end="")
-    return 0
+        yield partial(capture_here, node, key)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{path}: {error.strerror}") from error
+def capture_here(node: Node, key: ApiKey, document: bytes, error_behaviour: ErrorBehaviour) -> Captured:
+    """`ledger.intake.Capture` on a node of this process."""
+    job = capture(node, key, document, error_behaviour)
+    faults = (Fault(e["pointer"], e["message"], e.get("warning", "")) for e in json.loads(job.errors))
+    return Captured(job.capture_id, tuple(faults), job.receipt)
+
+
+def _capture_there(client: Client, document: bytes, error_behaviour: ErrorBehaviour) -> Captured:
+    job = client.capture(document, error_behaviour)
+    return Captured(job.capture_id, job.faults, job.receipt)
+
+
+def run_watch(arguments: argparse.Namespace) -> int:
+    mapping = read_mapping(arguments.mapping) if arguments.mapping else None
+    complete = True
+    with _submitter(arguments) as submit, watch(arguments.folder, submit, mapping) as watcher:
+        for look in range(2) if arguments.once else count():
+            time.sleep(WATCH_SECONDS if look else 0)
+            try:
+                for handled in watcher.look():
+                    complete &= handled.outcome == "done"
+                    print(f"{handled.path}: {handled.message}", flush=True)
+            except (StoreUnavailable, NodeUnavailable) as error:
+                if arguments.once:
+                    raise
+                print(f"suyuan: {error}; it waits in working/", file=sys.stderr)
+    return 0 if complete else 1
 
 
 def _demo_key(settings: Settings, role: str) -> str:
@@ -111,6 +183,23 @@ def run_label(arguments: argparse.Namespace) -> int:
         arguments.output.write_bytes(to_png(layout(label), arguments.dpi))
     else:
         raise Invalid(f"{arguments.output}: name a file that ends in .svg or .png")
+    return 0
+
+
+# --- master data
+
+
+def run_masterdata_import(arguments: argparse.Namespace) -> int:
+    with _open_store(Settings.from_env()) as store:
+        imported = import_master_data(store, arguments.file, dry_run=arguments.dry_run)
+    would = "would be " if arguments.dry_run else ""
+    print(f"{imported.added} {would}added, {imported.changed} {would}changed, {imported.same} the same")
+    return 0
+
+
+def run_masterdata_export(arguments: argparse.Namespace) -> int:
+    with _open_store(Settings.from_env()) as store:
+        print(f"{arguments.file}: {export_master_data(store, arguments.file)} entries")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.domain.errors import Invalid
+from ledger.domain.rules import parse_modes
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -33,11 +34,23 @@ class Settings:
     anchor_promise_seconds: int = _setting(600, "receipts promise that an event is anchored within this time")
     capture_limit_events: int = _setting(10_000, "events in one capture request")
     capture_limit_bytes: int = _setting(32 * 1024 * 1024, "bytes of one capture request")
+    rules: str = _setting(
+        "", "business rules, e.g. commissioned=warn,one_parent=refuse; those not named are off"
+    )
+    webhook_local_hosts: str = _setting(
+        "", "hosts in your own network that webhooks may call, e.g. localhost,erp.lan; *: all"
+    )
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
+
+    def __post_init__(self) -> None:
+        try:
+            parse_modes(self.rules)
+        except Invalid as error:
+            raise Invalid(f"{variable_of('rules')}: {error}") from error
 
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Settings with the variables that are set. Raises Invalid naming a wrong one."""
+        """Settings with the variables that are set. Raises Invalid for a wrong one."""
         known = {variable_of(f.name): f for f in fields(Settings)}
         values: dict[str, Any] = {}
         for variable, text in environ.items():

@@ -14,11 +14,11 @@ from typing import Any, Final, TypeVar
 
 from ledger.domain.bundle import Bundle, read_bundle
 from ledger.domain.commitment import item_key
-from ledger.domain.digital_link import build, link_elements
 from ledger.domain.errors import ChainUnavailable, Invalid, NotYetAnchored
 from ledger.domain.event_parser import parse_event
 from ledger.domain.events import ErrorDeclaration, Event
-from ledger.domain.identifiers import parse_identifier
+from ledger.domain.identifiers import class_uri, parse_identifier
+from ledger.domain.master_data import MasterData
 from ledger.domain.temperature import (
     Reading,
     TemperatureRange,
@@ -28,7 +28,7 @@ from ledger.domain.temperature import (
 )
 from ledger.domain.trace import EVENTS_MAX, LoggedEvent, TracedEvent, Via, trace
 from ledger.node import Node
-from ledger.ports import AnchorState, MasterData, Party, StoredEvent
+from ledger.ports import AnchorState, Party, StoredEvent
 from ledger.prove import prove_item
 from ledger.verify import AnchorNotice, ChainSource, Refuted, Undetermined, Verdict, Verified, verify
 
@@ -128,12 +128,6 @@ def item_history(node: Node, text: str, chain: ChainSource | None) -> ItemHistor
         names=names,
         complete=traced.complete,
     )
-
-
-def class_uri(uri: str) -> str:
-    """The URI of what `uri` is one of: the key without lot, serial or extension."""
-    elements = parse_identifier(uri).elements
-    return build(link_elements(elements[:1])) if elements else uri
 
 
 # --------------------------------------------------------------------------- evidence

@@ -9,9 +9,8 @@ from ledger.domain.digital_link import (
     parse_element_string,
 )
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import identifier_of, parse_identifier
+from ledger.domain.identifiers import class_uri, identifier_of, parse_identifier
 from ledger.domain.temperature import parse_range
-from ledger.history import class_uri
 from ledger.node import Node
 
 

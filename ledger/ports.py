@@ -12,8 +12,12 @@ from typing import Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
+from ledger.domain.event_facts import Facts
+from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
+from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
+from ledger.domain.rules import Part
 
 # --------------------------------------------------------------------------- events
 
@@ -73,8 +77,19 @@ class CaptureJob:
     finished_ms: int
     success: bool
     error_behaviour: Literal["rollback", "proceed"]
-    errors: str  # JSON list of {"pointer", "message"}
+    errors: str  # JSON list of {"pointer", "message"}; with {"warning": rule} it was captured all the same
     receipt: str  # signed note, "" when nothing was captured
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvent:
+    """An answer to a query, and where it stands in the query's order."""
+
+    event: StoredEvent
+    position: Position
+
+
+KnownColumn = Literal["biz_step", "disposition", "read_point", "biz_location"]
 
 
 class Append(Protocol):
@@ -94,6 +109,19 @@ class Append(Protocol):
     def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
         """Add events with consecutive indices from `size`, and their links: all of them, or none and
         Conflict when an identity is already captured. Each link (key, role) stands once in its event."""
+
+    def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
+        """Let queries find events that were added, each given by its log index, by these facts."""
+
+    def parts(self, uris: Sequence[str]) -> list[Part]:
+        """What began, ended, packed or unpacked these items, as captured before, in log order. Events that
+        were declared in error are not among it."""
+
+    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
+        """As `Store.master_data`."""
+
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        """As `Store.put_master_data`, in this transaction."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""
@@ -175,15 +203,62 @@ class ApiKey:
     revoked_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MasterData:
-    """What people call a product, place or party; `uri` is its canonical identifier."""
+# --------------------------------------------------------------------------- subscriptions
 
-    uri: str
-    kind: Literal["product", "place", "party"]
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query that somebody gave a name. It is never changed, only removed."""
+
     name: str
-    name_zh: str
-    details: Mapping[str, str]  # e.g. {"celsius_min": "2", "celsius_max": "8"}
+    party_id: str
+    definition: str  # JSON, as `EventQuery.to_json` gives it
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a standing query has come in the log, and when it runs next."""
+
+    position: int  # the first log index that no report has covered
+    running: bool  # a run is under way: more may follow at once
+    next_run_ms: int | None  # when the schedule runs next; None for a stream
+    min_record_ms: int  # when it ran last; the initial record time before that
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A standing query with a webhook."""
+
+    subscription_id: str
+    query_name: str
+    party_id: str
+    dest: str  # URL of the receiver
+    signature_token: str  # "" when reports are not signed
+    schedule: str  # JSON, as `Schedule.to_json` gives it; "" for a stream
+    report_if_empty: bool
+    media_type: str
+    epc_format: str
+    cbv_xml_format: str
+    initial_record_ms: int
+    created_ms: int
+    last_notified_ms: int | None
+    events_max: int  # in one delivery
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One report on its way to the receiver. Ids sort in the order of the log."""
+
+    delivery_id: str
+    subscription_id: str
+    events: tuple[int, ...]  # log indices; empty: the query had no answers
+    created_ms: int
+    attempts: int
+    due_ms: int  # not to be sent before
+    problem: str  # why the last attempt failed
+    dead: bool  # given up
 
 
 class Store(Protocol):
@@ -214,10 +289,29 @@ class Store(Protocol):
     def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         """(log_index, leaf_hash) of all events of an item with index below `size`, in log order."""
 
+    # queries
+    def find_events(
+        self, query: EventQuery, *, size: int, start: int = 0, after: Position | None = None, limit: int
+    ) -> list[FoundEvent]:
+        """The first `limit` matching events after position `after`, with start <= log_index < size, in
+        the query's order. Its limits are not looked at."""
+
+    def count_events(self, query: EventQuery, *, size: int, limit: int) -> int:
+        """How many events below `size` match; `limit` when there are more."""
+
+    def known_epcs(self, *, after: str, limit: int) -> list[str]:
+        """Identifiers of single things that events were captured with, each once, in an order of their own;
+        "" comes before all."""
+
+    def known_values(self, column: KnownColumn, *, after: str, limit: int) -> list[str]:
+        """What events were captured with, by code point, each once; "" comes before all."""
+
     def event_links(self, log_index: int) -> list[ItemLink]:
         """The identifiers of an event by key and role; empty when there is no such event."""
 
     def job(self, capture_id: str) -> CaptureJob | None: ...
+    def jobs(self, *, party_id: str | None, after: str, limit: int) -> list[CaptureJob]:
+        """Jobs of a party, or of all, the newest first, behind the job `after`; "" is before all."""
 
     # log and map caches
     def read_hashes(self, level: int, start: int, count: int) -> list[bytes]:
@@ -262,6 +356,58 @@ class Store(Protocol):
     def save_caches(self, growth: TreeGrowth) -> None:
         """Save rebuilt caches."""
 
+    # named queries, subscriptions, deliveries
+    def add_query(self, query: NamedQuery) -> None:
+        """Conflict when the name is taken."""
+
+    def named_query(self, name: str) -> NamedQuery | None: ...
+    def named_queries(self, *, after: str, limit: int) -> list[NamedQuery]:
+        """The queries whose names come after `after`, in the order of their names; "" is before all."""
+
+    def remove_query(self, name: str) -> None:
+        """With its subscriptions and their deliveries. NotFound when there is none."""
+
+    def add_subscription(self, subscription: Subscription) -> None:
+        """Conflict when its query is not there any more."""
+
+    def subscription(self, subscription_id: str) -> Subscription | None: ...
+    def subscriptions(
+        self, query_name: str, *, party_id: str | None, after: str, limit: int
+    ) -> list[Subscription]:
+        """Subscriptions to a query with ids after `after`, in the order of their ids; those of one party,
+        or of all."""
+
+    def due_subscriptions(self, now_ms: int, *, limit: int) -> list[Subscription]:
+        """Those that may have something to send now, the ones furthest behind first: a delivery whose time
+        has come, a run under way or due, or a stream that does not reach the end of the log."""
+
+    def remove_subscription(self, subscription_id: str) -> None:
+        """With its deliveries. NotFound when there is none."""
+
+    def save_progress(
+        self, subscription: Subscription, progress: Progress, delivery: Delivery | None
+    ) -> None:
+        """Move a subscription on, and save what is to be delivered, in one transaction. NotFound when the
+        subscription was removed, or moved on by somebody else."""
+
+    def deliveries(self, subscription_id: str, *, dead: bool, after: str = "", limit: int) -> list[Delivery]:
+        """Deliveries that wait, or those that were given up, in the order of their ids."""
+
+    def delivery(self, delivery_id: str) -> Delivery | None: ...
+
+    # NotFound when the delivery is not there any more.
+    def finish_delivery(self, delivery: Delivery, notified_ms: int) -> None:
+        """The receiver has it."""
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Save another attempt."""
+
+    def split_delivery(self, delivery: Delivery, parts: Sequence[Delivery], events_max: int) -> None:
+        """Put smaller deliveries in place of one, and let later ones hold at most `events_max` events."""
+
+    def hold_delivery_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that delivers from this database."""
+
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...
     def party(self, party_id: str) -> Party | None: ...
@@ -281,8 +427,13 @@ class Store(Protocol):
     def pin(self, name: str, value: str) -> None:
         """Write a fact once; Conflict when another value already stands there."""
 
-    def put_master_data(self, entries: Sequence[MasterData]) -> None: ...
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        """Save the entries, each in place of the one that stands under its identifier."""
+
     def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]: ...
+    def master_data_after(self, uri: str, *, limit: int) -> list[MasterData]:
+        """The entries whose identifiers come after `uri`, in their order; "" is before all."""
+
     def close(self) -> None: ...
 
 

@@ -1,4 +1,4 @@
-"""`suyuan serve`: the chain, the API and the anchor worker, started in order and stopped in order."""
+"""`suyuan serve`: chain, API, anchor worker and deliverer, started in order and stopped in order."""
 
 import os
 import signal
@@ -29,13 +29,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A node that serves: its API, its worker, the account that it writes with."""
+    """A node that serves: its children, the embedded chain, and the account that it writes with."""
 
     node: Node
     account: Account
     api: Child
     worker: Child
     chain: ganache.Ganache | None  # the embedded one
+    deliverer: Child
 
 
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
@@ -59,12 +60,18 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     stack.callback(worker.stop)
     api = start_child(["-m", "api"], _environment(settings))
     stack.callback(api.stop)
+    deliverer = start_deliverer(settings)
+    stack.callback(deliverer.stop)
     _wait_for_api(settings, api)
-    return Running(node, account, api, worker, chain)
+    return Running(node, account, api, worker, chain, deliverer)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
     return start_child(["-m", "ledger.worker"], _environment(settings), encode_account(account))
+
+
+def start_deliverer(settings: Settings) -> Child:
+    return start_child(["-m", "ledger.deliver"], _environment(settings))
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -115,9 +122,9 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
 def watch(settings: Settings, running: Running, say: Say) -> int:
     """Wait until Ctrl-C or SIGTERM (exit code 0), or until the API or the embedded chain ends (1).
 
-    A worker that ends is started again, unless it found a fork.
+    A worker or deliverer that ends is started again, but for a worker that found a fork.
     """
-    worker, halted = running.worker, False
+    worker, deliverer, halted = running.worker, running.deliverer, False
     try:
         while not (ended := _what_ended(settings, running)):
             if worker.exit_code == FORKED and not halted:
@@ -126,6 +133,9 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
             elif worker.exit_code is not None and not halted:
                 say(f"The anchor worker ended with exit code {worker.exit_code}; starting it again.")
                 worker = start_worker(settings, running.account)
+            if deliverer.exit_code is not None:
+                say(f"The deliverer ended with exit code {deliverer.exit_code}; starting it again.")
+                deliverer = start_deliverer(settings)
             time.sleep(_LOOK_SECONDS)
         say(f"{ended}; stopping. What was captured is kept: `suyuan serve` goes on from here.")
         return 1
@@ -133,6 +143,7 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
         return 0
     finally:
         worker.stop()
+        deliverer.stop()
 
 
 def _what_ended(settings: Settings, running: Running) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.cli import build_parser
 from ledger.config import Settings, variable_of
+from ledger.domain.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"api", "bench", "contracts", "ganache", "labels", "ledger"}
@@ -58,7 +59,7 @@ def test_the_domain_touches_no_file_network_clock_or_chance(path: Path) -> None:
     assert not re.search(r"\b(open|print|input)\(|\.(now|utcnow|today)\(", text)
 
 
-COMPOSERS = {"cli.py", "commands.py", "running.py", "serve.py", "setup.py", "worker.py"}
+COMPOSERS = {"cli.py", "commands.py", "deliver.py", "running.py", "serve.py", "setup.py", "worker.py"}
 """They put the parts together and so may know all of them."""
 
 SERVICES = [path for path in sorted((ROOT / "ledger").glob("*.py")) if path.name not in COMPOSERS]
@@ -115,6 +116,13 @@ def test_the_readme_lists_every_command_with_its_meaning() -> None:
     actions = next(a for a in build_parser()._actions if a.choices and a.metavar == "COMMAND")
     expected = {choice.dest: choice.help for choice in actions._choices_actions}  # type: ignore[attr-defined]
     assert listed == expected
+
+
+def test_the_readme_lists_every_business_rule_with_its_meaning() -> None:
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", README, re.M))
+    assert {name: meaning for name, meaning in listed.items() if name in RULES} == {
+        name: rule.meaning for name, rule in RULES.items()
+    }
 
 
 def test_no_lock_file_names_a_host() -> None:

@@ -53,6 +53,7 @@ def get_docs(request: Request) -> Response:
         (method.upper(), path, operation)
         for path, methods in request.app.openapi()["paths"].items()
         for method, operation in methods.items()
+        if method != "options"
     ]
     return render(request, "docs.html", {"operations": operations})
 

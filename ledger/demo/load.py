@@ -12,9 +12,10 @@ from ledger.config import Settings
 from ledger.demo.world import Company, Product, World, load_world
 from ledger.domain.access import GS1
 from ledger.domain.errors import ChainUnavailable
+from ledger.domain.master_data import MasterData
 from ledger.node import Node, load_secret, write_private
 from ledger.parties import authenticate, new_key
-from ledger.ports import ApiKey, MasterData, Party, Registry
+from ledger.ports import ApiKey, Party, Registry
 from ledger.setup import ADMIN, Account, connect_registry, registry_writer
 
 _FINAL_SECONDS = 120

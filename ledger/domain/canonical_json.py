@@ -46,24 +46,24 @@ def parse(raw: bytes) -> JsonValue:
     Raises Invalid, with a JSON pointer for each problem: duplicate keys, numbers that a double
     does not hold exactly, lone surrogates, nesting deeper than 64, or no JSON at all.
     """
-    faults: list[_Fault] = []
+    faults: list[Fault] = []
 
-    def fault(message: str) -> _Fault:
-        faults.append(_Fault(message))
+    def fault(message: str) -> Fault:
+        faults.append(Fault(message))
         return faults[-1]
 
-    def read_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue] | _Fault:
+    def read_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue] | Fault:
         members = dict(pairs)
         if len(members) == len(pairs):
             return members
         return fault(f"key {_first_repeated([key for key, _ in pairs])!r} appears twice: keep one")
 
-    def read_whole(text: str) -> int | _Fault:
+    def read_whole(text: str) -> int | Fault:
         if len(text) <= 17 and -WHOLE_NUMBER_MAX <= (whole := int(text)) <= WHOLE_NUMBER_MAX:
             return whole
         return fault(f"{_shorten(text)} is beyond 2^53: write it as text")
 
-    def read_decimal(text: str) -> int | float | _Fault:
+    def read_decimal(text: str) -> int | float | Fault:
         number = float(text)
         if not _is_exact(number, text):
             return fault(f"{_shorten(text)} does not fit a double exactly: write fewer digits, or text")
@@ -73,7 +73,7 @@ def parse(raw: bytes) -> JsonValue:
             return int(number)
         return fault(f"{_shorten(text)} is beyond 2^53: write it as text")
 
-    def read_constant(text: str) -> _Fault:
+    def read_constant(text: str) -> Fault:
         return fault(f"JSON has no {text}")
 
     try:
@@ -95,7 +95,7 @@ def parse(raw: bytes) -> JsonValue:
         raise _invalid(f"not JSON at line {error.lineno} column {error.colno}: {error.msg}") from error
     # A lone surrogate can only come from an escape, because the bytes were UTF-8.
     if faults or _SURROGATE_ESCAPE.search(text):
-        problems = tuple(_find_faults(value, ""))
+        problems = tuple(find_faults(value, ""))
         if problems:
             raise Invalid(f"JSON that cannot be kept exactly: {problems[0]}", problems)
     return value
@@ -106,8 +106,8 @@ def pointer_step(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-class _Fault:
-    """Stands where a value should be, so that its pointer can be told once all is read."""
+class Fault:
+    """Stands where a value should be, so that its pointer can be told once all is read: see `find_faults`."""
 
     __slots__ = ("message",)
 
@@ -219,8 +219,9 @@ def _depth(text: str) -> int:
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
-def _find_faults(value: object, at: str) -> Iterator[Problem]:
-    if isinstance(value, _Fault):
+def find_faults(value: object, at: str) -> Iterator[Problem]:
+    """A problem for each Fault and each lone surrogate in `value`, whose pointer is `at`."""
+    if isinstance(value, Fault):
         yield Problem(at, value.message)
     elif isinstance(value, str):
         if _SURROGATE.search(value):
@@ -230,7 +231,7 @@ def _find_faults(value: object, at: str) -> Iterator[Problem]:
             if _SURROGATE.search(key):
                 yield Problem(at, f"key {key!r} holds a lone surrogate escape: remove it")
             else:
-                yield from _find_faults(member, at + pointer_step(key))
+                yield from find_faults(member, at + pointer_step(key))
     elif isinstance(value, list):
         for index, element in enumerate(value):
-            yield from _find_faults(element, f"{at}/{index}")
+            yield from find_faults(element, f"{at}/{index}")

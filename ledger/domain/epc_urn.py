@@ -111,6 +111,11 @@ def parse_urn(urn: str) -> list[Element] | None:
     return path
 
 
+def company_prefix(urn: str) -> str:
+    """The GS1 company prefix in `urn`, of which `parse_urn` gave a key."""
+    return urn.split(":", 4)[4].partition(".")[0]
+
+
 def write_urn(kind: str, key: str, qualifier: str, company_prefix_length: int) -> str:
     """The URN of a checked key of this `kind` and the value of its qualifier ("" when it has none).
 

@@ -27,6 +27,10 @@ class Invalid(LedgerError):
         super().__init__(message)
 
 
+class TooLarge(Invalid):
+    """The document is larger than one capture may be: split it."""
+
+
 class Conflict(LedgerError):
     """Something else already stands under this name: choose another or correct the first."""
 
@@ -41,6 +45,14 @@ class NotAllowed(LedgerError):
 
 class NotFound(LedgerError):
     """There is no such thing here: look elsewhere."""
+
+
+class QueryTooLarge(LedgerError):
+    """The query has more answers than it allows: narrow it."""
+
+
+class QueryTooComplex(LedgerError):
+    """The query asks for too much at once: split it."""
 
 
 class NotYetAnchored(LedgerError):

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from ledger.domain.canonical_json import JsonValue, pointer_step
+from ledger.domain.epc_urn import company_prefix
 from ledger.domain.errors import Invalid, Problem
 from ledger.domain.events import prefixes_in
 from ledger.domain.identifiers import parse_identifier
@@ -33,12 +34,13 @@ Prefixes: TypeAlias = Mapping[str, str]
 class Reading:
     """What is known while one event is read: its prefixes, which of them it used, and the problems."""
 
-    __slots__ = ("entry_count", "prefixes", "problems", "used")
+    __slots__ = ("company_prefixes", "entry_count", "prefixes", "problems", "used")
 
     def __init__(self, prefixes: Prefixes, problems: list[Problem]) -> None:
         self.prefixes = prefixes
         self.problems = problems
         self.used: set[str] = set()
+        self.company_prefixes: set[str] = set()  # GS1 company prefixes, as EPC URNs part them off
         self.entry_count = 0
 
     def fault(self, at: str, message: str) -> None:
@@ -78,7 +80,7 @@ def _declare(name: str, definition: JsonValue, prefixes: dict[str, str]) -> None
     # Keywords, and types given to single fields, declare no prefix.
     if name.startswith("@") or ":" in name or definition is None:
         return
-    namespace = _check_uri(_expand(_expect_text(definition), prefixes))
+    namespace = check_uri(_expand(_expect_text(definition), prefixes))
     if f"{name}:" in _NEVER_PREFIXES:
         raise Invalid(f"{name!r} cannot be a prefix, because URIs begin with it: choose another name")
     if name in ("epcis", "cbv") and namespace != STANDARD_PREFIXES[name]:
@@ -226,7 +228,7 @@ def word_of(words: Vocabulary) -> Read:
 
     def parse(value: JsonValue, prefixes: Prefixes) -> str:
         word = words.shorten(_expand(_expect_text(value), prefixes))
-        return word if word in words.words else _check_uri(word)
+        return word if word in words.words else check_uri(word)
 
     return leaf(parse)
 
@@ -297,11 +299,20 @@ def _parse_text(value: JsonValue, _: Prefixes) -> str:
 
 
 def _parse_uri(value: JsonValue, prefixes: Prefixes) -> str:
-    return _check_uri(_expand(_expect_text(value), prefixes))
+    return check_uri(_expand(_expect_text(value), prefixes))
 
 
-def _parse_identifier(value: JsonValue, prefixes: Prefixes) -> str:
-    return parse_identifier(_check_uri(_expand(_expect_text(value), prefixes))).uri
+def identifier(reading: Reading, value: JsonValue, at: str) -> str | None:
+    """Reads an identifier in any spelling into its canonical URI."""
+    try:
+        text = check_uri(_expand(_expect_text(value), reading.prefixes))
+        found = parse_identifier(text)
+    except Invalid as error:
+        reading.fault(at, str(error))
+        return None
+    if text[:4].lower() == "urn:" and found.kind != "uri":
+        reading.company_prefixes.add(company_prefix(text))
+    return found.uri
 
 
 time = leaf(lambda value, _: parse_time(value))
@@ -310,7 +321,6 @@ amount = leaf(_parse_amount)
 boolean = leaf(_parse_boolean)
 text = leaf(_parse_text)
 uri = leaf(_parse_uri)
-identifier = leaf(_parse_identifier)
 
 
 def _expect_text(value: JsonValue) -> str:
@@ -337,7 +347,8 @@ def _namespace(prefix: str, prefixes: Prefixes) -> str | None:
     return prefixes.get(prefix) or STANDARD_PREFIXES.get(prefix)
 
 
-def _check_uri(text: str) -> str:
+def check_uri(text: str) -> str:
+    """`text`, which is an absolute URI. Raises Invalid when it is not."""
     if len(text) > URI_LENGTH_MAX:
         raise Invalid(f"URI has {len(text)} characters, more than {URI_LENGTH_MAX}")
     if not _URI.fullmatch(text):

@@ -10,7 +10,7 @@ that are only named by URL add nothing, so a field that needs one is reported as
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.domain import canonical_json
@@ -27,6 +27,7 @@ from ledger.domain.event_fields import (
 )
 from ledger.domain.event_shapes import SHAPES
 from ledger.domain.events import Event
+from ledger.domain.master_data import MasterData, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Document:
 
     events: tuple[tuple[str, Event], ...]
     problems: tuple[Problem, ...]
+    company_prefixes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Pointer of each event that spells identifiers as EPC URNs -> the GS1 company prefixes in them."""
+    master_data: tuple[MasterData, ...] = ()
+    """What the header tells of products, places and parties, each identifier once."""
 
 
 def parse_document(raw: bytes) -> Document:
@@ -49,14 +54,23 @@ def parse_document(raw: bytes) -> Document:
         return Document((), error.problems)
     problems: list[Problem] = []
     prefixes, entries = _open_document(value, problems)
-    events = [(at, _read_event(entry, at, prefixes, problems)) for at, entry in entries]
-    return Document(tuple((at, event) for at, event in events if event), tuple(problems))
+    events: list[tuple[str, Event]] = []
+    company_prefixes: dict[str, frozenset[str]] = {}
+    for at, entry in entries:
+        reading = Reading(prefixes, problems)
+        event = read_event(reading, entry, at)
+        if event is not None:
+            events.append((at, event))
+            if reading.company_prefixes:
+                company_prefixes[at] = frozenset(reading.company_prefixes)
+    master_data = _read_master_data(value, prefixes, problems)
+    return Document(tuple(events), tuple(problems), company_prefixes, master_data)
 
 
 def parse_event(value: JsonValue) -> Event:
     """The event that `value` says, for instance its stored form. Raises Invalid with all problems."""
     problems: list[Problem] = []
-    event = _read_event(value, "", {}, problems)
+    event = read_event(Reading({}, problems), value, "")
     if event is None:
         raise Invalid(f"not an EPCIS event: {problems[0]}", problems)
     return event
@@ -82,7 +96,7 @@ def _open_document(
     if not isinstance(value, dict) or not isinstance(kind, str) or kind not in _EVENT_LISTS:
         return {}, [("", value)]
 
-    problems += _check_document(value, _DOCUMENT_REQUIRED[kind])
+    problems += check_document(value, _DOCUMENT_REQUIRED[kind], "2")
     prefixes = read_context(value.get("@context"), "/@context", {}, problems)
     at = ""
     found: JsonValue = value
@@ -94,12 +108,23 @@ def _open_document(
     return prefixes, [(f"{at}/{index}", entry) for index, entry in enumerate(found)]
 
 
-def _check_document(document: Mapping[str, JsonValue], required: Sequence[str]) -> Iterator[Problem]:
+def _read_master_data(
+    value: JsonValue, prefixes: Prefixes, problems: list[Problem]
+) -> tuple[MasterData, ...]:
+    if not isinstance(value, dict) or value.get("type") not in _EVENT_LISTS:
+        return ()
+    return read_header(Reading(prefixes, problems), value.get("epcisHeader"), "/epcisHeader")
+
+
+def check_document(
+    document: Mapping[str, JsonValue], required: Sequence[str], versions: str
+) -> Iterator[Problem]:
+    """What is wrong with the frame around the events; `versions` are the major schema versions allowed."""
     for name in required:
         if name not in document:
             yield Problem("", f"{name} is missing")
     version = document.get("schemaVersion", "2.0")
-    if not (isinstance(version, str) and re.fullmatch(r"2(\.[0-9]+)*", version)):
+    if not (isinstance(version, str) and re.fullmatch(rf"[{versions}](\.[0-9]+)*", version)):
         yield Problem("/schemaVersion", f"expected '2.0', found {show(version)}")
     if "creationDate" in document:
         try:
@@ -108,26 +133,28 @@ def _check_document(document: Mapping[str, JsonValue], required: Sequence[str]) 
             yield Problem("/creationDate", str(error))
 
 
-def _read_event(value: JsonValue, at: str, prefixes: Prefixes, problems: list[Problem]) -> Event | None:
+def read_event(reading: Reading, value: JsonValue, at: str) -> Event | None:
+    """The event that `value`, at pointer `at`, says; None when `reading` found a problem."""
     if not isinstance(value, dict):
-        problems.append(Problem(at, f"expected an event, found {kind_of(value)}"))
+        reading.fault(at, f"expected an event, found {kind_of(value)}")
         return None
     kind = value.get("type")
     shape = SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        problems.append(Problem(f"{at}/type", f"expected one of {', '.join(SHAPES)}, found {show(kind)}"))
+        reading.fault(f"{at}/type", f"expected one of {', '.join(SHAPES)}, found {show(kind)}")
         return None
 
-    problem_count = len(problems)
+    problem_count = len(reading.problems)
     if "@context" in value:
-        prefixes = read_context(value["@context"], f"{at}/@context", prefixes, problems)
-    reading = Reading(prefixes, problems)
+        context, context_at = value["@context"], f"{at}/@context"
+        reading.prefixes = read_context(context, context_at, reading.prefixes, reading.problems)
     fields = {name: member for name, member in value.items() if name not in _NOT_KEPT}
     members = read_members(reading, fields, at, shape.fields, shape.required, extensible=True)
     for step, message in shape.check(value):
         reading.fault(at + step, message)
-    if len(problems) > problem_count:
+    if len(reading.problems) > problem_count:
         return None
+    prefixes = reading.prefixes
     members["namespaces"] = {name: prefixes[name] for name in reading.used if name in prefixes}
     return shape.build(**members)
 

@@ -38,6 +38,7 @@ __all__ = [
     "Identifier",
     "Kind",
     "check_digit",
+    "class_uri",
     "company_digits",
     "identifier_of",
     "is_canonical_key",
@@ -138,6 +139,12 @@ def company_digits(uri: str) -> str | None:
 def is_canonical_key(uri: str) -> bool:
     """Whether `uri`, which `parse_identifier` gave, names a GS1 key. Nothing else stands on that host."""
     return uri.startswith(f"{CANONICAL_STEM}/")
+
+
+def class_uri(uri: str) -> str:
+    """The URI of what `uri` is one of: the key without lot, serial or extension."""
+    elements = parse_identifier(uri).elements
+    return _identify(elements[:1]).uri if elements else uri
 
 
 def normalise_uri(text: str) -> str:

@@ -39,6 +39,7 @@ class Vocabulary:
         self.words: Final = frozenset(words.split())
         first, *_ = stems = tuple(stems)
         self._uris = {word: first + word for word in self.words}
+        self._urns = {word: stem + word for stem in stems if stem.startswith("urn:") for word in self.words}
         self._spellings = {stem + word: word for stem in ("", *stems) for word in self.words}
 
     def shorten(self, value: str) -> str:
@@ -58,6 +59,10 @@ class Vocabulary:
     def expand(self, value: str) -> str:
         """The web URI of a bare word; a private URI as it is."""
         return self._uris.get(value, value)
+
+    def urn(self, value: str) -> str:
+        """The URN of a bare word, and its web URI where it has no URN; a private URI as it is."""
+        return self._urns.get(value) or self.expand(value)
 
 
 _GS1_NAMESPACE = re.compile(r"https?://(?:(?:ref|ns|www)\.)?gs1\.org/(?:cbv|voc)/|urn:epcglobal:cbv:")

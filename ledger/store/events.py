@@ -4,15 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from ledger.domain.errors import NotFound
+from ledger.domain.event_facts import Facts
+from ledger.domain.master_data import MasterData
+from ledger.domain.rules import Part
 from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database, ledger_errors
+from ledger.store.index import index_classes, index_facts
+from ledger.store.parties import read_master_data, write_master_data
+from ledger.store.parts import read_parts
 
-_EVENT, _LINK = tables.event.c, tables.event_item.c
+_EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
 _LINKS_WINDOW = 512  # events whose links are in memory at once
 
 
@@ -29,7 +35,7 @@ class _Append:
         wanted = set(identities)
         event_ids = sorted({identity.event_id for identity in wanted})
         rows = rows_where_in(self._connection, select(tables.event), _EVENT.event_id, event_ids)
-        found = {event.identity: event for event in map(_to_event, rows)}
+        found = {event.identity: event for event in map(to_event, rows)}
         return {identity: event for identity, event in found.items() if identity in wanted}
 
     @ledger_errors()
@@ -47,7 +53,24 @@ class _Append:
             insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
             insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
             insert_rows(self._connection, tables.event_item, sorted(event_items))
+            index_classes(self._connection, [(log_index, link.uri, link.role) for link, log_index in links])
         self.size, self.recorded_at_ms = size, recorded_at_ms
+
+    @ledger_errors()
+    def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
+        index_facts(self._connection, facts)
+
+    @ledger_errors()
+    def parts(self, uris: Sequence[str]) -> list[Part]:
+        return read_parts(self._connection, uris)
+
+    @ledger_errors()
+    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
+        return read_master_data(self._connection, uris)
+
+    @ledger_errors()
+    def put_master_data(self, entries: Sequence[MasterData]) -> None:
+        write_master_data(self._connection, entries)
 
     @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:
@@ -89,18 +112,18 @@ class Events(Database):
             row = connection.execute(select(tables.event).where(_EVENT.log_index == log_index)).one_or_none()
         if row is None:
             raise NotFound(f"event {log_index}: the log ends before it")
-        return _to_event(row)
+        return to_event(row)
 
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
         query = select(tables.event).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
         with self.reading() as connection:
-            return [_to_event(row) for row in connection.execute(query)]
+            return [to_event(row) for row in connection.execute(query)]
 
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         within = (_EVENT.log_index >= start, _EVENT.log_index < stop)
         query = select(tables.event).where(*within).order_by(_EVENT.log_index)
         with self.reading() as connection:
-            return [_to_event(row) for row in connection.execute(query)]
+            return [to_event(row) for row in connection.execute(query)]
 
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
         # An item can play several parts in one event, which is listed once.
@@ -118,7 +141,7 @@ class Events(Database):
             .order_by(_EVENT.log_index)
         )
         with self.reading() as connection:
-            return [_to_event(row) for row in connection.execute(query)]
+            return [to_event(row) for row in connection.execute(query)]
 
     def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         query = (
@@ -161,6 +184,17 @@ class Events(Database):
             row = connection.execute(query).one_or_none()
         return CaptureJob(*row) if row else None
 
+    def jobs(self, *, party_id: str | None, after: str, limit: int) -> list[CaptureJob]:
+        place = tuple_(_JOB.created_ms, _JOB.capture_id)
+        last = select(_JOB.created_ms).where(_JOB.capture_id == after).scalar_subquery()
+        query = select(tables.capture_job).order_by(_JOB.created_ms.desc(), _JOB.capture_id.desc())
+        if after:
+            query = query.where(place < tuple_(last, after))
+        if party_id is not None:
+            query = query.where(_JOB.party_id == party_id)
+        with self.reading() as connection:
+            return [CaptureJob(*row) for row in connection.execute(query.limit(limit))]
+
 
 def _from_event(event: StoredEvent) -> tuple[Any, ...]:
     declared_ms = event.identity.declared_ms
@@ -190,7 +224,7 @@ def _from_event(event: StoredEvent) -> tuple[Any, ...]:
     )
 
 
-def _to_event(row: Sequence[Any]) -> StoredEvent:
+def to_event(row: Sequence[Any]) -> StoredEvent:
     log_index, event_id, declared_ms, *rest = row
     declared = None if declared_ms == tables.NOT_DECLARED else declared_ms
     return StoredEvent(log_index, EventIdentity(event_id, declared), *rest)

@@ -4,14 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.errors import Conflict, NotFound
-from ledger.ports import ApiKey, MasterData, Party
+from ledger.domain.master_data import MasterData
+from ledger.ports import ApiKey, Party
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
+from ledger.store.index import index_master_data
 
 _PARTY, _KEY, _PREFIX = tables.party.c, tables.api_key.c, tables.prefix.c
 _PINNED, _MASTER = tables.pinned.c, tables.master_data.c
@@ -82,14 +84,28 @@ class Parties(Database):
             raise Conflict(f"{name}: is pinned to {stands!r}, cannot become {value!r}")
 
     def put_master_data(self, entries: Sequence[MasterData]) -> None:
-        rows = {entry.uri: _from_master_data(entry) for entry in entries}
         with self.writing() as connection:
-            insert_rows(connection, tables.master_data, list(rows.values()), "replace")
+            write_master_data(connection, entries)
 
     def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
         with self.reading() as connection:
-            rows = rows_where_in(connection, select(tables.master_data), _MASTER.uri, uris)
-            return {entry.uri: entry for entry in map(_to_master_data, rows)}
+            return read_master_data(connection, uris)
+
+    def master_data_after(self, uri: str, *, limit: int) -> list[MasterData]:
+        query = select(tables.master_data).where(_MASTER.uri > uri).order_by(_MASTER.uri).limit(limit)
+        with self.reading() as connection:
+            return [_to_master_data(row) for row in connection.execute(query)]
+
+
+def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:
+    rows = {entry.uri: _from_master_data(entry) for entry in entries}
+    insert_rows(connection, tables.master_data, sorted(rows.values()), "replace")
+    index_master_data(connection, entries)
+
+
+def read_master_data(connection: Connection, uris: Sequence[str]) -> dict[str, MasterData]:
+    rows = rows_where_in(connection, select(tables.master_data), _MASTER.uri, uris)
+    return {entry.uri: entry for entry in map(_to_master_data, rows)}
 
 
 def _from_prefix(entry: PrefixEntry) -> tuple[Any, ...]:

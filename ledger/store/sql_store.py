@@ -12,11 +12,13 @@ from ledger.store.caches import Caches
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.parties import Parties
+from ledger.store.queries import Queries
+from ledger.store.subscriptions import Subscriptions
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Caches, Anchors, Parties):
+class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 
@@ -32,12 +34,13 @@ def open_store(url: str) -> SqlStore:
             raise StoreUnavailable(f"store: others kept opening it for {WAIT_SECONDS} s; try again")
         store.keep_write_ahead_log()
         with store.writing() as connection:
-            _migrate(connection)
+            migrate(connection)
     return store
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Run what the database lacks of the migrations, up to `revision`."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -1,9 +1,10 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data. Caches, which can be rebuilt from the facts: log_node, map_tile, item_frontier
-(from events) and prefix (from the chain). Times are milliseconds since 1970, hashes and keys
-are raw bytes, texts that nobody searches stand last in their row.
+master_data, named_query, subscription, delivery. Caches, which can be rebuilt from the facts:
+log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
+master_attribute (from master_data) and prefix (from the chain). Times are milliseconds since
+1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -30,6 +32,9 @@ NOT_DECLARED = -(2**63)
 NULL it takes part in the unique constraint."""
 
 metadata = MetaData()
+
+# By code point in every database: ranges of it are found by index, and pages follow its order.
+_OrderedText = Text().with_variant(Text(collation="C"), "postgresql")
 
 # SQLite makes a primary key its row number only when it is called INTEGER.
 _RowNumber = BigInteger().with_variant(Integer(), "sqlite")
@@ -53,10 +58,10 @@ event = Table(
     Column("event_time_ms", BigInteger, nullable=False),
     Column("recorded_at_ms", BigInteger, nullable=False),
     Column("action", Text),
-    Column("biz_step", Text),
-    Column("disposition", Text),
-    Column("read_point", Text),
-    Column("biz_location", Text),
+    Column("biz_step", _OrderedText),
+    Column("disposition", _OrderedText),
+    Column("read_point", _OrderedText),
+    Column("biz_location", _OrderedText),
     Column("party_id", Text, nullable=False),
     Column("submitter_key_id", LargeBinary, nullable=False),
     Column("ids_count", Integer, nullable=False),
@@ -69,6 +74,19 @@ event = Table(
     Column("salt", LargeBinary),
     Column("capture_id", Text, nullable=False),
     UniqueConstraint("event_id", "declared_ms", name="event_identity"),
+    Index("event_by_time", "event_time_ms", "log_index"),
+    Index("event_by_record_time", "recorded_at_ms", "log_index"),
+    Index("event_by_biz_step", "biz_step", "event_time_ms", "log_index"),
+    Index("event_by_disposition", "disposition", "event_time_ms", "log_index"),
+    Index("event_by_read_point", "read_point", "event_time_ms", "log_index"),
+    Index("event_by_biz_location", "biz_location", "event_time_ms", "log_index"),
+)
+Index(
+    "event_by_declaration",
+    event.c.declared_ms,
+    event.c.log_index,
+    sqlite_where=event.c.declared_ms != NOT_DECLARED,
+    postgresql_where=event.c.declared_ms != NOT_DECLARED,
 )
 
 item = Table(
@@ -86,6 +104,36 @@ event_item = Table(
     Column("log_index", BigInteger, ForeignKey("event.log_index"), primary_key=True),
     Column("role", Text, primary_key=True),
     Index("event_item_by_event", "log_index"),
+    sqlite_with_rowid=False,
+)
+
+event_class = Table(  # what its items are one of, for patterns: see domain/item_pattern.py
+    "event_class",
+    metadata,
+    Column("class_uri", _OrderedText, primary_key=True),
+    Column("level", Text, primary_key=True),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("role", Text, primary_key=True),
+    Index("event_class_by_event", "log_index"),
+    sqlite_with_rowid=False,
+)
+
+event_text = Table(  # what it says: see domain/event_facts.py
+    "event_text",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("text", _OrderedText, primary_key=True),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+event_number = Table(
+    "event_number",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", Double, primary_key=True, autoincrement=False),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    Index("event_number_by_event", "log_index", "name", "number"),
     sqlite_with_rowid=False,
 )
 
@@ -213,4 +261,61 @@ master_data = Table(
     Column("name", Text, nullable=False),
     Column("name_zh", Text, nullable=False),
     Column("details", Text, nullable=False),  # JSON object of texts
+)
+
+master_attribute = Table(  # what queries can ask of master data
+    "master_attribute",
+    metadata,
+    Column("uri", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Index("master_attribute_by_value", "name", "value"),
+    sqlite_with_rowid=False,
+)
+
+named_query = Table(
+    "named_query",
+    metadata,
+    Column("name", _OrderedText, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("query_name", _OrderedText, ForeignKey("named_query.name"), nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("dest", Text, nullable=False),
+    Column("signature_token", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("report_if_empty", Boolean, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("epc_format", Text, nullable=False),
+    Column("cbv_xml_format", Text, nullable=False),
+    Column("initial_record_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("last_notified_ms", BigInteger),
+    Column("events_max", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("running", Boolean, nullable=False),
+    Column("next_run_ms", BigInteger),
+    Column("min_record_ms", BigInteger, nullable=False),
+    Index("subscription_by_query", "query_name", "subscription_id"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("subscription_id", Text, ForeignKey("subscription.subscription_id"), nullable=False),
+    Column("events", Text, nullable=False),  # log indices, parted by commas
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("dead", Boolean, nullable=False),
+    Index("delivery_by_subscription", "subscription_id", "dead", "delivery_id"),
 )

@@ -40,7 +40,9 @@ class Demo:
 @contextmanager
 def serving(node: Node) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(node), log_level="critical", ws="none", lifespan="off")
+        config = uvicorn.Config(
+            create_app(node), log_level="critical", ws="websockets-sansio", lifespan="off"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

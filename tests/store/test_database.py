@@ -15,9 +15,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from ledger.domain.errors import Invalid, StoreUnavailable
+from ledger.domain.rules import Part
 from ledger.ports import AnchorState
 from ledger.store import SqlStore, open_store
 from ledger.store.database import connect
+from ledger.store.parts import read_parts
 from ledger.store.tables import metadata
 from tests.store.children import BATCH
 from tests.store.samples import capture, link
@@ -241,7 +243,14 @@ READS: dict[str, tuple[Callable[[SqlStore], object], str]] = {
         "anchor (state=? AND size>?)",
     ),
     "master_data": (lambda store: store.master_data(["urn:a"]), "master_data (uri=?)"),
+    "master_data_after": (lambda store: store.master_data_after("urn:a", limit=9), "master_data (uri>?)"),
+    "parts": (lambda store: parts(store), "event_item (item_key=?)"),
 }
+
+
+def parts(store: SqlStore) -> list[Part]:
+    with store.reading() as connection:
+        return read_parts(connection, ["urn:a"])
 
 
 @pytest.mark.parametrize("name", READS)

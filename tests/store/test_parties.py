@@ -6,7 +6,8 @@ import pytest
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.errors import Conflict, NotFound
-from ledger.ports import ApiKey, MasterData, Party
+from ledger.domain.master_data import MasterData
+from ledger.ports import ApiKey, Party
 from ledger.store import SqlStore
 from tests.store.samples import digest
 

@@ -1,0 +1,68 @@
+"""The rows by which queries find events: classes of items, facts, attributes of master data.
+
+They follow from what else is stored, and are written in the same transaction.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, select
+
+from ledger.domain import canonical_json
+from ledger.domain.event_facts import Facts, event_facts
+from ledger.domain.event_parser import parse_event
+from ledger.domain.event_query import master_facts
+from ledger.domain.item_pattern import class_of
+from ledger.domain.master_data import MasterData
+from ledger.store import tables
+from ledger.store.bulk import chunks, insert_rows
+
+_EVENT, _ATTRIBUTE = tables.event.c, tables.master_attribute.c
+_FILL_WINDOW = 1_000  # events in memory at once
+_DELETE_MAX = 500
+
+
+def index_classes(connection: Connection, items: Iterable[tuple[int, str, str]]) -> None:
+    """Index events by the classes of their items, given as (log index, identifier, role)."""
+    rows = set()
+    for log_index, uri, role in items:
+        item = class_of(uri)
+        if item is not None:
+            rows.add((item.uri, item.level, log_index, role))
+    insert_rows(connection, tables.event_class, sorted(rows))
+
+
+def index_facts(connection: Connection, facts: Iterable[tuple[int, Facts]]) -> None:
+    """Index events, given by their log index, by what they say."""
+    texts, numbers = [], []
+    for log_index, said in facts:
+        texts += [(name, text, log_index) for name, text in said.texts]
+        numbers += [(name, number, log_index) for name, number in said.numbers]
+    insert_rows(connection, tables.event_text, sorted(texts))
+    insert_rows(connection, tables.event_number, sorted(numbers))
+
+
+def index_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:
+    """Index entries of master data, each in place of what its identifier was indexed by before."""
+    by_uri = {entry.uri: entry for entry in entries}
+    for uris in chunks(sorted(by_uri), _DELETE_MAX):
+        connection.execute(delete(tables.master_attribute).where(_ATTRIBUTE.uri.in_(uris)))
+    rows = [(uri, *fact) for uri, entry in by_uri.items() for fact in master_facts(entry)]
+    insert_rows(connection, tables.master_attribute, sorted(rows))
+
+
+def fill_index(connection: Connection) -> None:
+    """Index all that is stored; the index is empty. An erased event stays out of it."""
+    start = 0
+    bodies = select(_EVENT.log_index, _EVENT.body).order_by(_EVENT.log_index).limit(_FILL_WINDOW)
+    while rows := connection.execute(bodies.where(_EVENT.log_index >= start)).all():
+        events = [(i, parse_event(canonical_json.parse(body))) for i, body in rows if body is not None]
+        index_classes(connection, [(i, *item) for i, event in events for item in event.items()])
+        index_facts(connection, [(i, event_facts(event)) for i, event in events])
+        start = rows[-1].log_index + 1
+    master = select(tables.master_data).order_by(tables.master_data.c.uri)
+    entries = [
+        MasterData(uri, kind, name, name_zh, json.loads(details))
+        for uri, kind, name, name_zh, details in connection.execute(master)
+    ]
+    index_master_data(connection, entries)
