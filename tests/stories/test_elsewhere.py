@@ -16,6 +16,8 @@ from tests.chain.nodes import Anvil, run_anvil
 from tests.services.world import SGTIN, document, made
 from tests.stories.node_process import READY, NodeProcess, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def check_proof(node: NodeProcess, item: str, rpc_url: str) -> None:
     verdict = verify(node.get("/proof/item", id=item).content, node.trust, JsonRpcChain(rpc_url))
@@ -33,7 +35,6 @@ def database_url(postgres_server: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
-@pytest.mark.slow
 def test_the_ledger_lives_on_postgresql(node: NodeProcess, database_url: str) -> None:
     node.settings["SUYUAN_DATABASE_URL"] = database_url
     node.start("--demo")
@@ -66,7 +67,6 @@ def wait_while_mining(chain: Anvil, what: str, look: Callable[[], bool]) -> None
     wait_for(what, mine_and_look)
 
 
-@pytest.mark.slow
 def test_the_ledger_anchors_on_a_chain_of_the_operator_s_own(node: NodeProcess, own_chain: Anvil) -> None:
     node.settings["SUYUAN_RPC_URL"] = own_chain.url
     refused = node.suyuan("serve")
@@ -95,7 +95,6 @@ def test_the_ledger_anchors_on_a_chain_of_the_operator_s_own(node: NodeProcess, 
     check_proof(node, SGTIN + "1", own_chain.url)
 
 
-@pytest.mark.slow
 def test_a_node_whose_chain_is_wiped_while_it_runs_captures_nothing_more(
     node: NodeProcess, own_chain: Anvil
 ) -> None:

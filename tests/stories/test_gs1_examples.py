@@ -22,6 +22,8 @@ from tests.stories.conftest import ended
 from tests.stories.node_process import NodeProcess
 from tests.vectors import vectors
 
+pytestmark = pytest.mark.slow
+
 ANCHORED_SECONDS = 15
 
 
@@ -100,7 +102,6 @@ def bodies(node: NodeProcess) -> list[dict[str, Any]]:
         return [json.loads(event.body or b"{}") for event in store.events_between(0, store.log_size())]
 
 
-@pytest.mark.slow
 def test_every_event_that_names_itself_is_in_the_log(node: NodeProcess, examples: Examples) -> None:
     named = [event for path in examples.good for event in events_of(json.loads(path.read_bytes()))]
     assert {event["eventID"] for event in named if "eventID" in event} <= {
@@ -108,7 +109,6 @@ def test_every_event_that_names_itself_is_in_the_log(node: NodeProcess, examples
     }
 
 
-@pytest.mark.slow
 def test_every_item_of_the_examples_gets_a_bundle_that_verifies(node: NodeProcess) -> None:
     chain, trust = JsonRpcChain(f"http://127.0.0.1:{node.chain_port}"), node.trust
     items = set[str]().union(*(item_uris(body) for body in bodies(node)))
@@ -118,7 +118,6 @@ def test_every_item_of_the_examples_gets_a_bundle_that_verifies(node: NodeProces
         assert isinstance(verdict, Verified), f"{item}: {verdict}"
 
 
-@pytest.mark.slow
 def test_every_event_of_the_examples_gets_a_bundle_that_verifies(node: NodeProcess) -> None:
     chain, trust = JsonRpcChain(f"http://127.0.0.1:{node.chain_port}"), node.trust
     for event_id in {body["eventID"] for body in bodies(node)}:
@@ -126,7 +125,6 @@ def test_every_event_of_the_examples_gets_a_bundle_that_verifies(node: NodeProce
         assert isinstance(verdict, Verified), f"{event_id}: {verdict}"
 
 
-@pytest.mark.slow
 def test_examples_that_break_a_rule_are_refused_with_the_reason(
     node: NodeProcess, examples: Examples
 ) -> None:

@@ -19,6 +19,8 @@ from tests.services.world import SGTIN, document, made, seen
 from tests.stories.conftest import ended
 from tests.stories.node_process import NodeProcess, wait_for
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 5
 
 
@@ -107,7 +109,6 @@ def wait_for_another_worker(node: NodeProcess, killed: int) -> None:
     wait_for("another worker runs", lambda: node.processes().get("worker", killed) != killed)
 
 
-@pytest.mark.slow
 def test_whatever_was_acknowledged_outlives_every_kill_of_the_whole_node(
     node: NodeProcess, client: Client
 ) -> None:
@@ -123,7 +124,6 @@ def test_whatever_was_acknowledged_outlives_every_kill_of_the_whole_node(
     check(node, client)
 
 
-@pytest.mark.slow
 def test_a_killed_worker_is_started_again_while_captures_go_on(node: NodeProcess, client: Client) -> None:
     moments = random.Random(20261123)
     with client.capturing():
@@ -137,7 +137,6 @@ def test_a_killed_worker_is_started_again_while_captures_go_on(node: NodeProcess
     check(node, client)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "sentence"),
     [("api", "The API ended with exit code -9; stopping."), ("chain", "The embedded chain ended")],

@@ -93,7 +93,6 @@ def test_a_new_company_gets_its_prefix_and_speaks_for_it(demo: NodeProcess) -> N
     wait_for(
         "the node learns of the prefix",
         lambda: demo.capture(document(made(**serials)), key).status_code == 202,
-        seconds=15,
     )
 
     assert demo.suyuan("keys", "revoke", key).returncode == 0

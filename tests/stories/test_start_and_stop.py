@@ -16,6 +16,8 @@ from tests.services.world import document, made
 from tests.stories.conftest import ended
 from tests.stories.node_process import READY, NodeProcess, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])
 def test_ctrl_c_stops_every_process(node: NodeProcess, number: signal.Signals) -> None:
@@ -154,7 +156,6 @@ def test_a_node_that_lost_its_signing_key_does_not_sign_with_another(stopped: No
     assert stopped.trust == trust
 
 
-@pytest.mark.slow
 def test_the_demonstration_is_told_once_and_goes_on_after_a_kill(node: NodeProcess) -> None:
     node.launch("--demo")
     wait_for("the demonstration is being captured", lambda: "of them capture" in node.said)
@@ -174,7 +175,6 @@ def test_the_demonstration_is_told_once_and_goes_on_after_a_kill(node: NodeProce
     }
 
 
-@pytest.mark.slow
 def test_suyuan_demo_tells_the_story_leaves_nothing_and_exits_0(node: NodeProcess, tmp_path: Path) -> None:
     node.settings["TMPDIR"] = str(tmp_path)
     told = node.suyuan("demo")
