@@ -10,8 +10,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.config import Settings
-from ledger.domain.access import PrefixIndex
+from ledger.domain.access import GS1, PrefixIndex
 from ledger.domain.checkpoint import LogSigner
+from ledger.domain.epc_format import prefix_length
 from ledger.domain.errors import ForkDetected, NotFound
 from ledger.ports import Store
 from ledger.verify import Trust
@@ -30,20 +31,42 @@ class LogIdentity:
 
 
 class Prefixes:
-    """The registered prefixes, read again from the store when they are older than two seconds."""
+    """The registered prefixes, and the company prefixes that events spelled; read again from the store when
+    they are older than two seconds."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
         self._clock = clock
         self._read_ms = -PREFIXES_FRESH_MS
         self._index = PrefixIndex()
+        self._registered: frozenset[str] = frozenset()
+        self._spelled: frozenset[str] = frozenset()
 
     def index(self) -> PrefixIndex:
+        self._refresh()
+        return self._index
+
+    def spelled(self) -> frozenset[str]:
+        """The GS1 company prefixes that captured EPC URNs part off."""
+        self._refresh()
+        return self._spelled
+
+    def company_prefix_length(self, digits: str) -> int | None:
+        """How many of `digits`, with which a GS1 key begins, are its company prefix; None when unknown.
+
+        What URNs spelled goes before the registry, where a prefix may also be a part of a company's numbers.
+        """
+        self._refresh()
+        return prefix_length(digits, self._spelled) or prefix_length(digits, self._registered)
+
+    def _refresh(self) -> None:
         now = self._clock()
         if now - self._read_ms >= PREFIXES_FRESH_MS:
-            self._index = PrefixIndex.of(self._store.prefixes())
+            entries = self._store.prefixes()
+            self._index = PrefixIndex.of(entries)
+            self._registered = frozenset(entry.text for entry in entries if entry.scheme == GS1)
+            self._spelled = self._store.company_prefixes()
             self._read_ms = now
-        return self._index
 
     def forget(self) -> None:
         """Read the store again at the next call."""

@@ -4,7 +4,7 @@
 `ledger.domain`. Bytes are raw, times are aware UTC datetimes or milliseconds since 1970.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -65,6 +65,7 @@ class StoredEvent:
     body: bytes | None  # JCS of the stored event; None once erased
     salt: bytes | None
     capture_id: str
+    arrived_as_urn: bool = False  # it came with EPC URNs, and not with Digital Links alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ class Append(Protocol):
 
     def put_master_data(self, entries: Sequence[MasterData]) -> None:
         """As `Store.put_master_data`, in this transaction."""
+
+    def add_company_prefixes(self, prefixes: Collection[str]) -> None:
+        """Keep GS1 company prefixes; those that are there already stay as they are."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""
@@ -423,6 +427,9 @@ class Store(Protocol):
         """Keep what the registry held at a block; nothing changes when a later block is already kept."""
 
     def prefixes(self) -> list[PrefixEntry]: ...
+    def company_prefixes(self) -> frozenset[str]:
+        """All GS1 company prefixes that were kept."""
+
     def pinned(self, name: str) -> str | None: ...
     def pin(self, name: str, value: str) -> None:
         """Write a fact once; Conflict when another value already stands there."""

@@ -178,8 +178,12 @@ def parts_of(event: Event) -> Iterator[Part]:
 
 
 def _begins(part: Part) -> bool:
-    """Whether the item came into being: commissioned, made from others, or packed into for the first time."""
-    match part.event_type, part.action, part.role:
+    return _role_begins(part.event_type, part.action, part.role)
+
+
+def _role_begins(event_type: str, action: str | None, role: str) -> bool:
+    """Whether an item comes into being: commissioned, made from others, or packed into for the first time."""
+    match event_type, action, role:
         case ("ObjectEvent", "ADD", "epc") | ("TransformationEvent", _, "output"):
             return True
         case (("AggregationEvent" | "AssociationEvent"), "ADD", "parent"):
@@ -214,7 +218,7 @@ def used_items(event: Event) -> list[str]:
 
 
 def _beginnings(event: Event) -> frozenset[str]:
-    return frozenset(part.uri for part in parts_of(event) if _begins(part))
+    return frozenset(uri for uri, role in event.items() if _role_begins(event.type, event.action, role))
 
 
 # --- the rules

@@ -1,6 +1,6 @@
 """Events, their links to items, and capture jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,6 +71,11 @@ class _Append:
     @ledger_errors()
     def put_master_data(self, entries: Sequence[MasterData]) -> None:
         write_master_data(self._connection, entries)
+
+    @ledger_errors()
+    def add_company_prefixes(self, prefixes: Collection[str]) -> None:
+        rows = [(prefix,) for prefix in sorted(prefixes)]
+        insert_rows(self._connection, tables.company_prefix, rows, "keep")
 
     @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:
@@ -221,6 +226,7 @@ def _from_event(event: StoredEvent) -> tuple[Any, ...]:
         event.body,
         event.salt,
         event.capture_id,
+        event.arrived_as_urn,
     )
 
 

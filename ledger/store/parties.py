@@ -72,6 +72,10 @@ class Parties(Database):
         with self.reading() as connection:
             return [_to_prefix(row) for row in connection.execute(query)]
 
+    def company_prefixes(self) -> frozenset[str]:
+        with self.reading() as connection:
+            return frozenset(connection.execute(select(tables.company_prefix.c.prefix)).scalars())
+
     def pinned(self, name: str) -> str | None:
         with self.reading() as connection:
             return connection.execute(select(_PINNED.value).where(_PINNED.name == name)).scalar_one_or_none()

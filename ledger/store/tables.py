@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 NOT_DECLARED = -(2**63)
@@ -73,6 +74,7 @@ event = Table(
     Column("body", LargeBinary),
     Column("salt", LargeBinary),
     Column("capture_id", Text, nullable=False),
+    Column("arrived_as_urn", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("event_id", "declared_ms", name="event_identity"),
     Index("event_by_time", "event_time_ms", "log_index"),
     Index("event_by_record_time", "recorded_at_ms", "log_index"),
@@ -244,6 +246,12 @@ prefix = Table(
     Column("owner", LargeBinary, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("delegates", LargeBinary, nullable=False),  # accounts of 20 bytes, one after another
+)
+
+company_prefix = Table(
+    "company_prefix",
+    metadata,
+    Column("prefix", Text, primary_key=True),
 )
 
 pinned = Table(
