@@ -223,7 +223,8 @@ def test_an_anchor_that_the_contract_refused_is_signed_anew_once_it_accepts(worl
     trace_log = Contract("TraceLog", world.real_chain.contract, world.anvil.rpc)
     trace_log.write(world.anvil.admin, "pause")
     try:
-        assert world.worker.step() == "sent"  # and mined as a failure
+        assert world.worker.step() == "sent"
+        world.anvil.mine()  # as a failure
         with pytest.raises(Invalid, match="EnforcedPause"):
             world.worker.step()
     finally:
