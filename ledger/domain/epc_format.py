@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from ledger.domain.epc_urn import PREFIX_LENGTH_MAX, PREFIX_LENGTH_MIN
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import parse_identifier
+from ledger.domain.identifiers import company_digits, parse_identifier
 
 EpcFormat: TypeAlias = Literal[
     "No_Preference", "Always_GS1_Digital_Link", "Always_EPC_URN", "Never_Translates"
@@ -46,10 +46,9 @@ def translate(
 def to_urn(uri: str, prefix_length_of: PrefixLengthOf) -> str:
     """The EPC URN of a canonical identifier; `uri` itself where there is none, or none is known."""
     try:
-        identifier = parse_identifier(uri)
-        digits = identifier.company_digits
+        digits = company_digits(uri)
         length = None if digits is None else prefix_length_of(digits)
-        return uri if length is None else identifier.urn(length)
+        return uri if length is None else parse_identifier(uri).urn(length)
     except Invalid:  # an identifier without URN, or with a shorter prefix than told
         return uri
 
