@@ -21,7 +21,7 @@ EpcFormat: TypeAlias = Literal[
 EPC_FORMATS: Final[tuple[EpcFormat, ...]] = get_args(EpcFormat)
 
 PrefixLengthOf: TypeAlias = Callable[[str], int | None]
-"""`Identifier.company_digits` -> how many of them are the company prefix; None when nobody knows."""
+"""`company_digits` -> how many of them are the company prefix; None when nobody knows."""
 
 
 def translate(
