@@ -44,6 +44,14 @@ def test_an_event_beyond_the_log_is_not_found(store: SqlStore) -> None:
         store.event(1)
 
 
+def test_events_at_many_places_come_in_log_order(store: SqlStore) -> None:
+    capture(store, *"a" * 700)
+    odd = range(699, 0, -2)
+    assert [found.log_index for found in store.events_at(odd)] == list(reversed(odd))
+    assert store.events_at([3, 700]) == [event(3)]
+    assert store.events_at([]) == []
+
+
 def test_an_append_that_raises_leaves_nothing(store: SqlStore) -> None:
     def fail() -> None:
         with store.append() as append:
