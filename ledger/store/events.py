@@ -133,7 +133,7 @@ class Events(Database):
     def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
         with self.reading() as connection:
             rows = rows_where_in(connection, select(tables.event), _EVENT.log_index, sorted(indices))
-            return sorted(map(_to_event, rows), key=lambda event: event.log_index)
+            return sorted(map(to_event, rows), key=lambda event: event.log_index)
 
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
         # An item can play several parts in one event, which is listed once.
