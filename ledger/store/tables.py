@@ -83,13 +83,6 @@ event = Table(
     Index("event_by_read_point", "read_point", "event_time_ms", "log_index"),
     Index("event_by_biz_location", "biz_location", "event_time_ms", "log_index"),
 )
-Index(
-    "event_by_declaration",
-    event.c.declared_ms,
-    event.c.log_index,
-    sqlite_where=event.c.declared_ms != NOT_DECLARED,
-    postgresql_where=event.c.declared_ms != NOT_DECLARED,
-)
 
 item = Table(
     "item",
