@@ -143,6 +143,8 @@ capture_job = Table(
     Column("error_behaviour", Text, nullable=False),
     Column("errors", Text, nullable=False),
     Column("receipt", Text, nullable=False),
+    Index("capture_job_by_time", "created_ms", "capture_id"),
+    Index("capture_job_by_party", "party_id", "created_ms", "capture_id"),
 )
 
 anchor = Table(
