@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, Literal, cast
 
+from ledger.domain.epc_format import EpcFormat
 from ledger.domain.errors import Invalid, LedgerError, NotFound
 from ledger.node import Node
-from ledger.ports import Delivery, StoredEvent, Subscription
+from ledger.ports import Delivery, Subscription
 from ledger.query_document import Presentation, write_query_document
 from ledger.standing import advance
 from ledger.subscriptions import event_query, get_query, standing_of
@@ -157,10 +158,19 @@ class Deliverer:
         return "delivered"
 
     def _write(self, subscription: Subscription, delivery: Delivery) -> bytes:
-        events: list[StoredEvent] = [self._node.store.event(index) for index in delivery.events]
-        wanted = Presentation(subscription.media_type, cast(CbvFormat, subscription.cbv_xml_format))
+        events = self._node.store.events_at(delivery.events)
+        wanted = Presentation(
+            subscription.media_type,
+            cast(EpcFormat, subscription.epc_format),
+            cast(CbvFormat, subscription.cbv_xml_format),
+        )
         return write_query_document(
-            events, wanted, delivery.created_ms, subscription.query_name, subscription.subscription_id
+            events,
+            wanted,
+            delivery.created_ms,
+            self._node.prefixes.company_prefix_length,
+            subscription.query_name,
+            subscription.subscription_id,
         )
 
     def _split(self, subscription: Subscription, delivery: Delivery) -> None:

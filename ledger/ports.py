@@ -284,6 +284,9 @@ class Store(Protocol):
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         """Events with start <= log_index < stop, in log order; a missing one is just not there."""
 
+    def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
+        """The events at these log indices, in log order; a missing one is just not there."""
+
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
         """The event and its error declarations, in log order; empty when unknown."""
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from ledger.domain.epc_format import EpcFormat, PrefixLengthOf, translate
 from ledger.domain.events import EPCIS_CONTEXT
 from ledger.ports import StoredEvent
 from ledger.standing import format_ms
@@ -20,6 +21,7 @@ class Presentation:
     """How a client wants events."""
 
     media_type: str = "application/json"
+    epc_format: EpcFormat = "Always_GS1_Digital_Link"
     cbv_format: CbvFormat = "No_Preference"
 
 
@@ -27,11 +29,16 @@ def write_query_document(
     events: Iterable[StoredEvent],
     wanted: Presentation,
     created_ms: int,
+    prefix_length_of: PrefixLengthOf,
     query_name: str = SIMPLE_QUERY,
     subscription_id: str | None = None,
 ) -> bytes:
     """The document of `events`, each with its recordTime; those that were erased are left out."""
-    found = [event_json(event) for event in events if event.body is not None]
+    found = [
+        translate(event_json(event), wanted.epc_format, prefix_length_of, arrived_as_urn=event.arrived_as_urn)
+        for event in events
+        if event.body is not None
+    ]
     created_at = format_ms(created_ms)
     if wanted.media_type in XML_TYPES:
         return write_xml(

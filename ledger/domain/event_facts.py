@@ -60,6 +60,8 @@ def event_facts(event: Event) -> Facts:
     for area, extensions in _extension_areas(event):
         _add_extensions(texts, numbers, area, extensions, event.namespaces)
     if event.error_declaration:
+        texts.add((EXISTS, "errorDeclaration"))
+        numbers.add(("errorDeclarationTime", float(to_ms(event.error_declaration.declaration_time))))
         if event.error_declaration.reason:
             texts.add(("errorReason", event.error_declaration.reason))
         texts.update(("correctiveEventID", uri) for uri in event.error_declaration.corrective_event_ids)
@@ -80,11 +82,8 @@ def column_facts(event: Event, recorded_at_ms: int) -> Facts:
         "disposition": event.disposition,
         "readPoint": event.read_point.uri if event.read_point else None,
         "bizLocation": event.biz_location.uri if event.biz_location else None,
-        EXISTS: "errorDeclaration" if event.error_declaration else None,
     }
     numbers = {"eventTime": float(to_ms(event.event_time)), "recordTime": float(recorded_at_ms)}
-    if event.declaration_time:
-        numbers["errorDeclarationTime"] = float(to_ms(event.declaration_time))
     return Facts(
         frozenset((name, text) for name, text in texts.items() if text is not None),
         frozenset(numbers.items()),

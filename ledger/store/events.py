@@ -130,6 +130,11 @@ class Events(Database):
         with self.reading() as connection:
             return [to_event(row) for row in connection.execute(query)]
 
+    def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
+        with self.reading() as connection:
+            rows = rows_where_in(connection, select(tables.event), _EVENT.log_index, sorted(indices))
+            return sorted(map(to_event, rows), key=lambda event: event.log_index)
+
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
         # An item can play several parts in one event, which is listed once.
         indices = (

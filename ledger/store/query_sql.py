@@ -10,7 +10,7 @@ table alike. The plan is chosen here and not left to the databases, which know l
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     CTE,
@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 from ledger.domain.commitment import item_key
-from ledger.domain.event_facts import EXISTS, TIME
+from ledger.domain.event_facts import TIME
 from ledger.domain.event_query import (
     CLASS_ROLES,
     NUMBER_MISSING,
@@ -60,6 +60,27 @@ Predicate: TypeAlias = ColumnElement[bool]
 _LogIndex: TypeAlias = ColumnElement[int]
 _AnySelect: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 
+
+class _IndexTables(NamedTuple):
+    link: FromClause
+    item_class: FromClause
+    text: FromClause
+    number: FromClause
+
+
+def _index_tables(name: str) -> _IndexTables:
+    indexes = (tables.event_item, tables.event_class, tables.event_text, tables.event_number)
+    return _IndexTables(*(table.alias(f"{name}_{table.name}") for table in indexes))
+
+
+# One name for each place in a statement, so that none takes another's rows for its own.
+_DRIVER: Final = _index_tables("driver")
+_ASKED: Final = _index_tables("asked")
+_FOUND, _READ, _ROW, _RECORDED = (
+    tables.event.alias(name) for name in ("found", "read", "row_of", "recorded")
+)
+_ATTRIBUTE, _PART = (tables.master_attribute.alias(name) for name in ("attribute", "part"))
+
 _EVENT_COLUMNS: Final = {
     "eventType": "event_type",
     "eventID": "event_id",
@@ -69,7 +90,6 @@ _EVENT_COLUMNS: Final = {
     "readPoint": "read_point",
     "bizLocation": "biz_location",
     "eventTime": "event_time_ms",
-    "errorDeclarationTime": "declared_ms",
 }
 
 
@@ -80,9 +100,8 @@ def page_of(
     bounds = _Bounds(start, size, after)
     driver = _choose_driver(connection, query)
     page = _ordered(query, bounds, driver).limit(limit).subquery("page")
-    event = tables.event.alias()
     values = [column for column in page.c if column.name != "log_index"]
-    found = select(*values, event).join(page, page.c.log_index == event.c.log_index)
+    found = select(*values, _FOUND).join(page, page.c.log_index == _FOUND.c.log_index)
     return found.order_by(*_sorting([*values, page.c.log_index], query))
 
 
@@ -128,7 +147,7 @@ class _Driver:
 
 
 def _choose_driver(connection: Connection, query: EventQuery) -> _Driver | None:
-    drivers = [_Driver(c, streams) for c in query.conditions if (streams := list(_streams(c)))]
+    drivers = [_Driver(c, streams) for c in query.conditions if (streams := list(_streams(c, _DRIVER)))]
     in_order = [d for d in drivers if query.order.by == "recordTime" and d.is_in_log_order]
     if len(drivers) == 1 and in_order:
         return drivers[0]
@@ -148,17 +167,15 @@ def _count_rows(connection: Connection, driver: _Driver) -> int:
     return count
 
 
-def _streams(condition: Condition) -> Iterator[_Stream]:
+def _streams(condition: Condition, indexes: _IndexTables) -> Iterator[_Stream]:
     """What can drive: nothing for a condition on columns of the event, whose indexes the database chooses."""
-    text, number = tables.event_text.alias(), tables.event_number.alias()
+    link, item, text, number = indexes
     match condition:
         case HasItem(roles, uris, patterns):
             for uri in uris:
-                link = tables.event_item.alias()
                 where = and_(link.c.item_key == item_key(uri), link.c.role.in_(roles))
                 yield _Stream(link, where, True)
             for pattern in patterns:
-                item = tables.event_class.alias()
                 where = and_(_fits(item.c, pattern), item.c.role.in_(roles))
                 yield _Stream(item, where, pattern.whole)
         case HasFact(name) if _of_row(condition, tables.event) is None:
@@ -176,8 +193,7 @@ def _streams(condition: Condition) -> Iterator[_Stream]:
 def _matching(query: EventQuery, bounds: _Bounds, driver: _Driver | None) -> _AnySelect:
     """Log indices of the matching events within `bounds`, each once."""
     if driver is None:
-        event = tables.event.alias()
-        return select(event.c.log_index).where(*_predicates(query, bounds, event.c.log_index, event))
+        return select(_READ.c.log_index).where(*_predicates(query, bounds, _READ.c.log_index, _READ))
     branches = [
         select(stream.log_index)
         .where(stream.where, *_predicates(query, bounds, stream.log_index, None, driver.condition))
@@ -191,18 +207,16 @@ def _ordered(query: EventQuery, bounds: _Bounds, driver: _Driver | None) -> _Any
     """Sort values and log indices of the matching events, in the query's order."""
     by = query.order.by
     if by == "eventTime" and driver is None:
-        event = tables.event.alias()
-        timed = select(event.c.event_time_ms, event.c.log_index)
-        timed = timed.where(*_predicates(query, bounds, event.c.log_index, event))
-        return timed.order_by(*_sorting([event.c.event_time_ms, event.c.log_index], query))
+        timed = select(_READ.c.event_time_ms, _READ.c.log_index)
+        timed = timed.where(*_predicates(query, bounds, _READ.c.log_index, _READ))
+        return timed.order_by(*_sorting([_READ.c.event_time_ms, _READ.c.log_index], query))
     found = _matching(query, bounds, driver)
     if by == "recordTime":
         return found.order_by(*_sorting([found.selected_columns.log_index], query))
-    at = found.subquery("found").c.log_index
+    at = found.subquery("matching").c.log_index
     if by == "eventTime":
-        event = tables.event.alias()
-        timed = select(event.c.event_time_ms, at).join(event, event.c.log_index == at)
-        return timed.order_by(*_sorting([event.c.event_time_ms, at], query))
+        timed = select(_READ.c.event_time_ms, at).join(_READ, _READ.c.log_index == at)
+        return timed.order_by(*_sorting([_READ.c.event_time_ms, at], query))
     return _ordered_by_field(query, bounds, at)
 
 
@@ -255,7 +269,7 @@ def _predicates(
 
     What is asked of columns of its row is asked of `event`, or of the row that is looked up.
     """
-    row = tables.event.alias() if event is None else event
+    row = _ROW if event is None else event
     of_row: list[Predicate] = []
     if bounds.start:
         yield at >= bounds.start
@@ -281,16 +295,10 @@ def _predicates(
 def _of_row(condition: Condition, row: FromClause) -> Predicate | None:
     """`condition` as asked of columns of the event's row; None when it is about something else."""
     match condition:
-        case HasFact(name, texts) if name == EXISTS and texts == ("errorDeclaration",):
-            return row.c.declared_ms != tables.NOT_DECLARED
         case HasFact(name, texts) if name in _EVENT_COLUMNS:
             return row.c[_EVENT_COLUMNS[name]].in_(texts)
         case Compares(name) if name in _EVENT_COLUMNS:
-            column = row.c[_EVENT_COLUMNS[name]]
-            compared = _compared(column, condition, whole=True)
-            return (
-                and_(compared, column != tables.NOT_DECLARED) if name == "errorDeclarationTime" else compared
-            )
+            return _compared(row.c[_EVENT_COLUMNS[name]], condition, whole=True)
         case Within(name, uris):
             return row.c[_EVENT_COLUMNS[name]].in_(select(_inside(uris).c.uri))
         case HasAttribute((name,)) if name in _EVENT_COLUMNS:
@@ -304,26 +312,26 @@ def _at(condition: Condition, at: _LogIndex) -> Predicate:
         case Compares("recordTime"):
             return _recorded(condition, at)
         case HasAttribute(("epcClass",)):
-            link, item = tables.event_item.alias(), tables.item.alias()
+            link, item = _ASKED.link.c, tables.item.c
             return exists(
-                select(link.c.log_index)
-                .join(item, item.c.item_key == link.c.item_key)
+                select(link.log_index)
+                .join(tables.item, item.item_key == link.item_key)
                 .where(
-                    link.c.log_index == at,
-                    link.c.role.in_(CLASS_ROLES),
-                    item.c.uri.in_(_described(condition)),
+                    link.log_index == at,
+                    link.role.in_(CLASS_ROLES),
+                    item.uri.in_(_described(condition)),
                 )
             )
         case HasAttribute(names):
-            text = tables.event_text.alias()
+            text = _ASKED.text.c
             return exists(
-                select(text.c.log_index).where(
-                    text.c.name.in_(names), text.c.text.in_(_described(condition)), text.c.log_index == at
+                select(text.log_index).where(
+                    text.name.in_(names), text.text.in_(_described(condition)), text.log_index == at
                 )
             )
     found: list[Predicate] = [
         exists(select(stream.log_index).where(stream.where, stream.log_index == at))
-        for stream in _streams(condition)
+        for stream in _streams(condition, _ASKED)
         if stream.in_log_order or isinstance(condition, Compares)
     ]
     if isinstance(condition, HasItem):
@@ -333,13 +341,11 @@ def _at(condition: Condition, at: _LogIndex) -> Predicate:
 
 def _recorded(condition: Compares, at: _LogIndex) -> Predicate:
     """The log is in the order of recording, so a time in it is a place in it."""
-    event = tables.event.alias()
-    place = select(event.c.log_index).where(_compared(event.c.recorded_at_ms, condition, whole=True)).limit(1)
+    time, log_index = _RECORDED.c.recorded_at_ms, _RECORDED.c.log_index
+    place = select(log_index).where(_compared(time, condition, whole=True)).limit(1)
     if condition.comparison in ("GE", "GT"):
-        first = place.order_by(event.c.recorded_at_ms, event.c.log_index)
-        return at >= first.scalar_subquery()
-    last = place.order_by(event.c.recorded_at_ms.desc(), event.c.log_index.desc())
-    return at <= last.scalar_subquery()
+        return at >= place.order_by(time, log_index).scalar_subquery()
+    return at <= place.order_by(time.desc(), log_index.desc()).scalar_subquery()
 
 
 def _compared(column: ColumnElement[Any], condition: Compares, *, whole: bool = False) -> Predicate:
@@ -369,11 +375,9 @@ def _class_fits(condition: HasItem, at: _LogIndex) -> Iterator[Predicate]:
         if not pattern.whole:
             stems.setdefault((pattern.level, len(pattern.stem)), []).append(pattern.stem)
     for (level, length), begins in stems.items():
-        item = tables.event_class.alias()
-        fits = and_(item.c.level == level, func.substr(item.c.class_uri, 1, length).in_(begins))
-        yield exists(
-            select(item.c.log_index).where(item.c.log_index == at, fits, item.c.role.in_(condition.roles))
-        )
+        item = _ASKED.item_class.c
+        fits = and_(item.level == level, func.substr(item.class_uri, 1, length).in_(begins))
+        yield exists(select(item.log_index).where(item.log_index == at, fits, item.role.in_(condition.roles)))
 
 
 def _numbers(condition: HasFact) -> Iterator[tuple[str, float]]:
@@ -383,15 +387,15 @@ def _numbers(condition: HasFact) -> Iterator[tuple[str, float]]:
 
 def _described(condition: HasAttribute) -> Select[str]:
     """Identifiers whose master data has the attribute."""
-    attribute = tables.master_attribute.alias()
-    found = select(attribute.c.uri).where(attribute.c.name.in_(condition.attributes))
-    return found.where(attribute.c.value.in_(condition.values)) if condition.values else found
+    attribute = _ATTRIBUTE.c
+    found = select(attribute.uri).where(attribute.name.in_(condition.attributes))
+    return found.where(attribute.value.in_(condition.values)) if condition.values else found
 
 
 def _inside(uris: Sequence[str]) -> CTE:
     """`uris` and all that master data says to be part of them, directly or through others."""
     first, *others = [select(literal(uri, Text).label("uri")) for uri in uris]
-    known = first.cte("inside", recursive=True)
-    part = tables.master_attribute.alias()
-    below = select(part.c.uri).join(known, and_(part.c.name == PART_OF, part.c.value == known.c.uri))
+    known = first.cte(recursive=True)
+    part = _PART.c
+    below = select(part.uri).join(known, and_(part.name == PART_OF, part.value == known.c.uri))
     return known.union(*others, below)

@@ -83,13 +83,6 @@ event = Table(
     Index("event_by_read_point", "read_point", "event_time_ms", "log_index"),
     Index("event_by_biz_location", "biz_location", "event_time_ms", "log_index"),
 )
-Index(
-    "event_by_declaration",
-    event.c.declared_ms,
-    event.c.log_index,
-    sqlite_where=event.c.declared_ms != NOT_DECLARED,
-    postgresql_where=event.c.declared_ms != NOT_DECLARED,
-)
 
 item = Table(
     "item",
@@ -150,6 +143,8 @@ capture_job = Table(
     Column("error_behaviour", Text, nullable=False),
     Column("errors", Text, nullable=False),
     Column("receipt", Text, nullable=False),
+    Index("capture_job_by_time", "created_ms", "capture_id"),
+    Index("capture_job_by_party", "party_id", "created_ms", "capture_id"),
 )
 
 anchor = Table(

@@ -128,7 +128,7 @@ def test_other_content_under_a_known_event_id_is_a_conflict(client: httpx.Client
     )
 
 
-@pytest.mark.parametrize("media_type", ["application/xml", "text/plain", ""])
+@pytest.mark.parametrize("media_type", ["application/pdf", "text/plain", ""])
 def test_a_format_that_is_not_read_here_is_refused_by_name(
     client: httpx.Client, world: World, media_type: str
 ) -> None:

@@ -68,6 +68,22 @@ def test_private_values_are_written_with_the_clients_prefix(client: httpx.Client
     assert found(client.get("/epcis/bizSteps/my:thawing/events", headers=headers)) == [SGTIN + "S1"]
 
 
+def test_known_items_and_places_are_listed_as_urns_when_asked(client: httpx.Client, world: World) -> None:
+    world.capture(
+        seen(
+            epcList=["urn:epc:id:sgtin:9506000.013435.S1"],
+            readPoint={"id": "urn:epc:id:sgln:9506000.00001.0"},
+        )
+    )
+    headers = {"GS1-EPC-Format": "Always_EPC_URN"}
+
+    def members(collection: str) -> list[str]:
+        return list(client.get(f"/epcis/{collection}", headers=headers).json()["member"])
+
+    assert members("epcs") == ["urn:epc:id:sgtin:9506000.013435.S1"]
+    assert members("readPoints") == ["urn:epc:id:sgln:9506000.00001.0"]
+
+
 @pytest.mark.parametrize("path", ["bizSteps/flying", "eventTypes/PartyEvent", "epcs/no%20uri"])
 def test_a_value_that_cannot_be_is_not_found(client: httpx.Client, path: str) -> None:
     for below in (path, f"{path}/events"):
@@ -164,6 +180,25 @@ def test_a_compressed_body_is_not_unpacked(client: httpx.Client) -> None:
 def test_a_poisonous_body_is_refused(client: httpx.Client, path: str, raw: bytes) -> None:
     answer = client.post(path, content=raw, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 413)
+
+
+BOMB = (
+    "<!DOCTYPE a ["
+    + "".join(f'<!ENTITY e{n} "&e{n - 1};&e{n - 1};">' for n in range(1, 60))
+    + "]><a>&e59;</a>"
+)
+STOLEN = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [BOMB, STOLEN, "<a>" * 100_000, "<a" + " b='c'" * 100_000 + "/>", "<a>", "<a/>"],
+    ids=["billion_laughs", "external_entity", "deep", "attributes", "cut", "no_epcis"],
+)
+def test_poisonous_xml_is_refused(client: httpx.Client, xml: str) -> None:
+    answer = client.post("/epcis/capture", content=xml, headers={"Content-Type": "application/xml"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "epcisException:ValidationException")
+    assert "root:" not in answer.text
 
 
 @pytest.mark.parametrize(

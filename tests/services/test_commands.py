@@ -49,7 +49,7 @@ def test_what_is_wrong_with_a_document_is_said_line_by_line(
     said = capsys.readouterr().err
     assert "/epcisBody/eventList/0/eventTime" in said
     assert "/epcisBody/eventList/1/action" in said
-    assert main(["capture", path, "--key", world.texts["factory"], "--proceed"]) == 0
+    assert main(["capture", path, "--key", world.texts["factory"], "--proceed"]) == 1
     assert main(["capture", str(tmp_path / "nothing"), "--key", world.texts["factory"]]) == 1
     assert "No such file" in capsys.readouterr().err
 

@@ -51,7 +51,7 @@ class Desk:
     deliverer: Deliverer
 
     def subscribe(self, **changes: Any) -> Subscription:
-        formats = {name: changes.pop(name) for name in ("media_type",) if name in changes}
+        formats = {name: changes.pop(name) for name in ("media_type", "epc_format") if name in changes}
         body = {
             "dest": self.receiver.url,
             **(changes if "schedule" in changes else {"stream": True, **changes}),
@@ -142,6 +142,19 @@ def test_a_delivery_is_xml_when_that_was_asked_for(desk: Desk) -> None:
     assert received.headers["content-type"] == "application/xml"
     assert f"<subscriptionID>{subscription.subscription_id}</subscriptionID>" in received.body.decode()
     assert len(parse_xml(received.body).events) == 1
+
+
+def test_a_delivery_spells_identifiers_as_was_asked_for(desk: Desk) -> None:
+    desk.subscribe(epc_format="Always_EPC_URN")
+    event = {**made("1"), "epcList": ["urn:epc:id:sgtin:9506000.013435.1"]}
+    capture(desk.node, desk.world.keys["factory"], document(event))
+    desk.world.node.prefixes.forget()
+    desk.settle()
+
+    (received,) = desk.receiver.received
+    assert received.headers["gs1-epc-format"] == "Always_EPC_URN"
+    (delivered,) = received.results["resultsBody"]["eventList"]
+    assert delivered["epcList"] == ["urn:epc:id:sgtin:9506000.013435.1"]
 
 
 def test_the_signature_is_the_hmac_of_the_body_by_the_token(desk: Desk) -> None:

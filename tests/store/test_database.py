@@ -244,6 +244,14 @@ READS: dict[str, tuple[Callable[[SqlStore], object], str]] = {
     ),
     "master_data": (lambda store: store.master_data(["urn:a"]), "master_data (uri=?)"),
     "master_data_after": (lambda store: store.master_data_after("urn:a", limit=9), "master_data (uri>?)"),
+    "jobs": (
+        lambda store: store.jobs(party_id=None, after="a", limit=9),
+        "capture_job ((created_ms,capture_id)<(?,?))",
+    ),
+    "jobs_of_party": (
+        lambda store: store.jobs(party_id="a", after="a", limit=9),
+        "capture_job (party_id=? AND (created_ms,capture_id)<(?,?))",
+    ),
     "parts": (lambda store: parts(store), "event_item (item_key=?)"),
 }
 

@@ -44,6 +44,14 @@ def test_an_event_beyond_the_log_is_not_found(store: SqlStore) -> None:
         store.event(1)
 
 
+def test_events_at_many_places_come_in_log_order(store: SqlStore) -> None:
+    capture(store, *"a" * 700)
+    odd = range(699, 0, -2)
+    assert [found.log_index for found in store.events_at(odd)] == list(reversed(odd))
+    assert store.events_at([3, 700]) == [event(3)]
+    assert store.events_at([]) == []
+
+
 def test_an_append_that_raises_leaves_nothing(store: SqlStore) -> None:
     def fail() -> None:
         with store.append() as append:
@@ -197,3 +205,20 @@ def test_a_capture_job_is_kept_with_or_without_events(store: SqlStore) -> None:
     assert store.job("capture-1") == job("capture-1")
     assert store.job("capture-2") == failed
     assert store.job("capture-3") is None
+
+
+def test_capture_jobs_are_listed_newest_first_and_of_one_party_or_all(store: SqlStore) -> None:
+    made = [("b", "factory", 1), ("a", "factory", 2), ("d", "carrier", 2), ("c", "factory", 3)]
+    for capture_id, party_id, created_ms in made:
+        with store.append() as append:
+            append.add_job(replace(job(capture_id), party_id=party_id, created_ms=created_ms))
+
+    def ids(party_id: str | None = None, after: str = "", limit: int = 9) -> str:
+        return "".join(job.capture_id for job in store.jobs(party_id=party_id, after=after, limit=limit))
+
+    assert ids() == "cdab"
+    assert ids("factory") == "cab"
+    assert ids(limit=2) == "cd"
+    assert ids(after="d", limit=1) == "a"
+    assert ids("factory", after="d") == "ab"
+    assert ids(after="b") == ids(after="unknown") == ""

@@ -329,8 +329,11 @@ PLANS: dict[str, tuple[dict[str, str], str]] = {
     "the newest": ({"orderBy": "eventTime"}, "event_by_time"),
     "a record time": ({"GE_recordTime": NOON}, "event_by_record_time (recorded_at_ms>?)"),
     "an eventID": ({"EQ_eventID": "urn:ex:5"}, "(event_id=?"),
-    "errors": ({"EXISTS_errorDeclaration": "true"}, "event"),
-    "a colour": ({"EQ_ex:colour": "red"}, "driver_event_text USING PRIMARY KEY (name=? AND text=?"),
+    "errors": ({"EXISTS_errorDeclaration": "true"}, "event_text USING PRIMARY KEY (name=? AND text=?"),
+    "a colour": (
+        {"EQ_ex:colour": "red"},
+        "driver_event_text USING PRIMARY KEY (name=? AND text=? AND log_index",
+    ),
 }
 
 

@@ -32,8 +32,7 @@ from ledger.domain.events import format_time
 from ledger.ports import ApiKey, CaptureJob
 from ledger.xml import write_capture_job
 
-_BODY_FORMATS: Final = (JSON, JSON_LD)
-_FORMATS: Final = (*_BODY_FORMATS, XML, TEXT_XML)
+_FORMATS: Final = (JSON, JSON_LD, XML, TEXT_XML)
 _BEHAVIOURS: Final = ("rollback", "proceed")
 
 router = epcis_router()
@@ -55,7 +54,7 @@ add_options(router, "/capture", "GET", "POST", headers_of=_limits)
     status_code=202,
     response_class=JSONResponse,
     responses=problems(401, 403, 409, 413, 415),
-    openapi_extra=documented_body(*_BODY_FORMATS),
+    openapi_extra=documented_body(*_FORMATS),
 )
 async def post_capture(
     request: Request,
@@ -71,7 +70,7 @@ async def post_capture(
     faults.
     """
     media_type = choose_format(request, *_FORMATS)
-    raw, _ = await read_body(request, _BODY_FORMATS, node.settings.capture_limit_bytes)
+    raw, _ = await read_body(request, _FORMATS, node.settings.capture_limit_bytes)
     job = await run_in_threadpool(capture, node, key, raw, _error_behaviour(behaviour))
     headers = {**_limits(node.settings), "Location": item_url("capture", job.capture_id)}
     return _answer_job(job, media_type, 202, headers)

@@ -19,6 +19,7 @@ from api.routes.epcis.protocol import (
     PageToken,
     PerPage,
     add_options,
+    choose_epc_format,
     choose_format,
     epcis_router,
     extension_prefixes,
@@ -27,6 +28,7 @@ from api.routes.epcis.protocol import (
     query_faults,
     query_parameters,
 )
+from ledger.domain.epc_format import to_urn
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.event_fields import Prefixes
 from ledger.domain.events import EPCIS_CONTEXT
@@ -101,12 +103,15 @@ def _get_values(collection: Collection) -> Callable[..., Response]:
         per_page: PerPage = DEFAULT_PER_PAGE,
         page_token: PageToken = None,
     ) -> Response:
-        prefixes = extension_prefixes(request)
+        prefixes, epc_format = extension_prefixes(request), choose_epc_format(request)
         try:
             page = known_values(node, collection, per_page=per_page, page_token=page_token)
         except Invalid as error:
             raise query_faults(error) from error
-        return answer_collection(request, page.values, prefixes, next_page(request, page.next_token))
+        values: Iterable[str] = page.values
+        if epc_format == "Always_EPC_URN":
+            values = [to_urn(value, node.prefixes.company_prefix_length) for value in values]
+        return answer_collection(request, values, prefixes, next_page(request, page.next_token))
 
     return get_values
 

@@ -17,12 +17,14 @@ from api.dependencies import NodeDep
 from api.errors import NotAcceptable, UriTooLong, WrongQuery
 from api.media_types import JSON, JSON_LD, choose_media_type
 from ledger.config import Settings
+from ledger.domain.epc_format import EPC_FORMATS, EpcFormat
 from ledger.domain.errors import Invalid, Problem
 from ledger.domain.event_fields import Prefixes, read_context
 from ledger.domain.query import PARAMETERS
 from ledger.query import PER_PAGE, PER_PAGE_MAX
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 
 VERSIONS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
 """Of every answer."""
@@ -84,12 +86,18 @@ def choose_format(request: HTTPConnection, *offered: str) -> str:
     return chosen
 
 
-def choose_word(request: HTTPConnection, header: str, words: tuple[str, ...], default: str) -> str:
+def choose_word(request: HTTPConnection, header: str, words: Sequence[Word], default: Word) -> Word:
     """The word in `header`. Raises NotAcceptable for another than `words`."""
-    word = request.headers.get(header, default)
-    if word not in words:
-        raise NotAcceptable(f"{header} is {word[:40]!r}, should be one of {', '.join(words)}")
-    return word
+    text = request.headers.get(header, default)
+    for word in words:
+        if word == text:
+            return word
+    raise NotAcceptable(f"{header} is {text[:40]!r}, should be one of {', '.join(words)}")
+
+
+def choose_epc_format(request: HTTPConnection) -> EpcFormat:
+    """How identifiers shall be spelled. Raises NotAcceptable."""
+    return choose_word(request, "GS1-EPC-Format", EPC_FORMATS, "Always_GS1_Digital_Link")
 
 
 def extension_prefixes(request: HTTPConnection) -> Prefixes:

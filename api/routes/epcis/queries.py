@@ -136,7 +136,9 @@ async def stream_query_events(socket: WebSocket, name: str, node: NodeDep, key: 
 
     async def send_reports() -> None:
         async for report, _ in reports(node, name, standing, progress):
-            await socket.send_text(write_query_document(report.events, wanted, node.clock(), name).decode())
+            prefix_length_of = node.prefixes.company_prefix_length
+            raw = write_query_document(report.events, wanted, node.clock(), prefix_length_of, name)
+            await socket.send_text(raw.decode())
         await socket.close(reason="the query was removed")
 
     await _first_of(send_reports(), _until_client_leaves(socket))

@@ -90,6 +90,7 @@ async def post_subscription(request: Request, name: str, node: NodeDep, key: Api
         name,
         body,
         media_type=XML if is_xml(media_type) else JSON,
+        epc_format=wanted.epc_format,
         cbv_xml_format=wanted.cbv_format,
     )
     headers = {

@@ -11,7 +11,6 @@ branch_labels = None
 depends_on = None
 
 OrderedText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-NOT_DECLARED = -(2**63)
 
 
 def upgrade() -> None:
@@ -24,14 +23,6 @@ def upgrade() -> None:
     op.create_index("event_by_disposition", "event", ["disposition", "event_time_ms", "log_index"])
     op.create_index("event_by_read_point", "event", ["read_point", "event_time_ms", "log_index"])
     op.create_index("event_by_biz_location", "event", ["biz_location", "event_time_ms", "log_index"])
-    is_declared = sa.text(f"declared_ms != {NOT_DECLARED}")
-    op.create_index(
-        "event_by_declaration",
-        "event",
-        ["declared_ms", "log_index"],
-        sqlite_where=is_declared,
-        postgresql_where=is_declared,
-    )
     op.create_table(
         "event_class",
         sa.Column("class_uri", OrderedText, primary_key=True),
