@@ -78,6 +78,7 @@ def test_only_the_store_knows_sql_only_the_chain_knows_web3_and_only_the_api_kno
         "alembic": "ledger/store",
         "web3": "ledger/chain",
         "eth_abi": "ledger/chain",
+        "lxml": "ledger/xml",
         "fastapi": "api",
         "starlette": "api",
         "jinja2": "api",

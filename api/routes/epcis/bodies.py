@@ -6,17 +6,30 @@ from typing import Any, Final
 from fastapi import Request
 
 from api.errors import UnsupportedMediaType
-from api.media_types import media_type_of
+from api.media_types import is_xml, media_type_of
 from ledger.domain import canonical_json
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.errors import TooLarge
+from ledger.domain.events import EPCIS_CONTEXT
 
 _DEFINITION_BYTES_MAX: Final = 1024 * 1024
 
 
-def documented_body(*formats: str) -> dict[str, Any]:
-    """The body of an operation, for the OpenAPI description."""
-    content = {media_type: {"schema": {"type": "object"}} for media_type in formats}
+EXAMPLE_EVENT: Final[dict[str, Any]] = {
+    "@context": EPCIS_CONTEXT,
+    "type": "ObjectEvent",
+    "action": "OBSERVE",
+    "bizStep": "receiving",
+    "eventTime": "2026-11-02T08:00:00.000Z",
+    "eventTimeZoneOffset": "+08:00",
+    "epcList": ["https://id.gs1.org/01/09506000134352/21/S1"],
+}
+
+
+def documented_body(example: dict[str, Any], *formats: str) -> dict[str, Any]:
+    """The body of an operation, for the OpenAPI description; `example` in each format that is JSON."""
+    in_json = {"schema": {"type": "object"}, "example": example}
+    content = {media_type: {} if is_xml(media_type) else in_json for media_type in formats}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import ApiKeyDep, NodeDep
 from api.media_types import JSON, JSON_LD, TEXT_XML, XML, is_xml
-from api.routes.epcis.bodies import documented_body, read_body
+from api.routes.epcis.bodies import EXAMPLE_EVENT, documented_body, read_body
 from api.routes.epcis.protocol import (
     DEFAULT_PER_PAGE,
     VERSIONS,
@@ -28,11 +28,18 @@ from api.times import time_of
 from ledger.capture import ErrorBehaviour, capture
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, NotFound
-from ledger.domain.events import format_time
+from ledger.domain.events import EPCIS_CONTEXT, format_time
 from ledger.ports import ApiKey, CaptureJob
 from ledger.xml import write_capture_job
 
 _FORMATS: Final = (JSON, JSON_LD, XML, TEXT_XML)
+_EXAMPLE: Final = {
+    "@context": EPCIS_CONTEXT,
+    "type": "EPCISDocument",
+    "schemaVersion": "2.0",
+    "creationDate": "2026-11-02T08:00:00.000Z",
+    "epcisBody": {"eventList": [EXAMPLE_EVENT]},
+}
 _BEHAVIOURS: Final = ("rollback", "proceed")
 
 router = epcis_router()
@@ -54,7 +61,7 @@ add_options(router, "/capture", "GET", "POST", headers_of=_limits)
     status_code=202,
     response_class=JSONResponse,
     responses=problems(401, 403, 409, 413, 415),
-    openapi_extra=documented_body(*_FORMATS),
+    openapi_extra=documented_body(_EXAMPLE, *_FORMATS),
 )
 async def post_capture(
     request: Request,

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import ApiKeyDep, NodeDep
 from api.media_types import JSON, JSON_LD
-from api.routes.epcis.bodies import documented_body, read_body
+from api.routes.epcis.bodies import EXAMPLE_EVENT, documented_body, read_body
 from api.routes.epcis.documents import answer_events, presentation_of
 from api.routes.epcis.protocol import (
     DEFAULT_PER_PAGE,
@@ -67,7 +67,7 @@ def answer_query(
     status_code=201,
     response_class=JSONResponse,
     responses=problems(401, 403, 409, 413, 415),
-    openapi_extra=documented_body(JSON, JSON_LD),
+    openapi_extra=documented_body(EXAMPLE_EVENT, JSON, JSON_LD),
 )
 async def post_event(request: Request, node: NodeDep, key: ApiKeyDep) -> Response:
     """Capture one event, at once: 201 with the event as it is stored, its URL in `Location`.

@@ -142,6 +142,7 @@ def add_options(
 ) -> None:
     """Let OPTIONS on `path` tell its methods, which versions and formats there are, and `headers_of`."""
     allow = ", ".join(("OPTIONS", *methods))
+    parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]
 
     def discover(request: Request, node: NodeDep) -> Response:
         vendor = {"GS1-Vendor-Version": f"suyuan-{request.app.version}"}
@@ -155,8 +156,8 @@ def add_options(
         response_class=Response,
         name=f"options{path}",
         summary="Discover methods, versions and formats",
-        responses=problems(),
-        openapi_extra={"parameters": [_path_parameter(name) for name in re.findall(r"{(\w+)", path)]},
+        responses=problems(*((404,) if parameters else ())),
+        openapi_extra={"parameters": parameters},
     )
 
 

@@ -38,6 +38,7 @@ from ledger.standing import parse_controls, reports, split_controls, start
 from ledger.subscriptions import create_query, delete_query, event_query, get_query, list_queries
 
 _BODY_FORMATS: Final = (JSON, JSON_LD)
+_EXAMPLE: Final = {"name": "shipped", "query": {"EQ_bizStep": ["shipping"]}}
 
 router = epcis_router()
 add_options(router, "/queries", "GET", "POST")
@@ -69,7 +70,7 @@ def get_queries(
     status_code=201,
     response_class=JSONResponse,
     responses=problems(401, 409, 413, 415),
-    openapi_extra=documented_body(*_BODY_FORMATS),
+    openapi_extra=documented_body(_EXAMPLE, *_BODY_FORMATS),
 )
 async def post_query(request: Request, node: NodeDep, key: ApiKeyDep) -> Response:
     """Give a query a name: `{"name": "...", "query": {"EQ_bizStep": ["shipping"], ...}}`."""

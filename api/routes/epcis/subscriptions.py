@@ -37,6 +37,7 @@ from ledger.subscriptions import (
 )
 
 _BODY_FORMATS: Final = (JSON, JSON_LD)
+_EXAMPLE: Final = {"dest": "https://erp.example/epcis", "signatureToken": "of your own", "stream": True}
 _ALL: Final = "/queries/{name}/subscriptions"
 _ONE: Final = _ALL + "/{subscription_id}"
 _DEAD: Final = _ONE + "/deadLetters"
@@ -72,7 +73,7 @@ def get_subscriptions(
     status_code=201,
     response_class=JSONResponse,
     responses=problems(401, 404, 413, 415),
-    openapi_extra=documented_body(*_BODY_FORMATS),
+    openapi_extra=documented_body(_EXAMPLE, *_BODY_FORMATS),
 )
 async def post_subscription(request: Request, name: str, node: NodeDep, key: ApiKeyDep) -> Response:
     """Subscribe a webhook: `{"dest": "https://...", "signatureToken": "...", "stream": true}`, or `schedule`.
