@@ -6,10 +6,10 @@ Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from ledger import commands, running
 from ledger import verify as verifier
 from ledger.domain.access import GS1
 from ledger.domain.errors import LedgerError
@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Mistakes of the user are one clear sentence, not a traceback."""
     parsed = build_parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        # Only what the command needs is loaded: `verify` works where web3 is not installed.
+        module, function = parsed.run.split(":")
+        return int(getattr(import_module(module), function)(parsed))
     except LedgerError as error:
         print(f"suyuan: {error}", file=sys.stderr)
         for problem in getattr(error, "problems", ()):
@@ -39,22 +41,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     serve = subcommands.add_parser("serve", help="run the node: chain, API, pages, anchor worker")
     serve.add_argument("--demo", action="store_true", help="load the demonstration at the first start")
-    serve.set_defaults(run=running.run_serve)
+    serve.set_defaults(run="ledger.running:run_serve")
 
     demo = subcommands.add_parser("demo", help="tell the demonstration once in a temporary folder, then stop")
-    demo.set_defaults(run=running.run_demo)
+    demo.set_defaults(run="ledger.running:run_demo")
 
     capturing = subcommands.add_parser("capture", help="capture EPCIS documents, NDJSON, CSV and XLSX files")
     capturing.add_argument("files", nargs="+", type=Path, metavar="FILE")
     capturing.add_argument("--proceed", action="store_true", help="capture the good events of a bad document")
     _add_submitter(capturing)
-    capturing.set_defaults(run=commands.run_capture)
+    capturing.set_defaults(run="ledger.commands:run_capture")
 
     watching = subcommands.add_parser("watch", help="capture every file that is put into a folder")
     watching.add_argument("folder", type=Path, metavar="FOLDER")
     watching.add_argument("--once", action="store_true", help="capture what is there, then stop")
     _add_submitter(watching)
-    watching.set_defaults(run=commands.run_watch)
+    watching.set_defaults(run="ledger.commands:run_watch")
 
     prove = subcommands.add_parser(
         "prove", help="write the bundle that proves an item's history, or one event"
@@ -62,25 +64,25 @@ def build_parser() -> argparse.ArgumentParser:
     prove.add_argument("id", metavar="ID", help="an identifier, or an eventID with --event")
     prove.add_argument("--event", action="store_true", help="ID is an eventID")
     prove.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    prove.set_defaults(run=commands.run_prove)
+    prove.set_defaults(run="ledger.commands:run_prove")
 
     verify = subcommands.add_parser(
         "verify", help="verify a bundle: exit code 0 verified, 1 refuted, 2 undetermined"
     )
     verifier.add_arguments(verify)
-    verify.set_defaults(run=verifier.run)
+    verify.set_defaults(run="ledger.verify:run")
 
     auditing = subcommands.add_parser(
         "audit", help="check every event, root and anchor; exit code 1 when one is off"
     )
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
-    auditing.set_defaults(run=commands.run_audit)
+    auditing.set_defaults(run="ledger.commands:run_audit")
 
     label = subcommands.add_parser("label", help="write a label (.svg or .png), or show its QR code here")
     label.add_argument("id", metavar="ID")
     label.add_argument("-o", "--output", type=Path, metavar="FILE")
     label.add_argument("--dpi", type=int, default=300, help="dots per inch of a .png (default: 300)")
-    label.set_defaults(run=commands.run_label)
+    label.set_defaults(run="ledger.commands:run_label")
 
     _add_master_data(subcommands)
     _add_registry(subcommands)
@@ -104,24 +106,24 @@ def _add_master_data(subcommands: "argparse._SubParsersAction[argparse.ArgumentP
     importing = actions.add_parser("import", help="import .json, .csv or .xlsx; with any fault nothing")
     importing.add_argument("file", type=Path, metavar="FILE")
     importing.add_argument("--dry-run", action="store_true", help="only say what would change")
-    importing.set_defaults(run=commands.run_masterdata_import)
+    importing.set_defaults(run="ledger.commands:run_masterdata_import")
     exporting = actions.add_parser("export", help="write all of it as .json, .csv or .xlsx")
     exporting.add_argument("file", type=Path, metavar="FILE")
-    exporting.set_defaults(run=commands.run_masterdata_export)
+    exporting.set_defaults(run="ledger.commands:run_masterdata_export")
 
 
 def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     registry = subcommands.add_parser("registry", help="who owns which identifier prefix")
     actions = registry.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="all prefixes as of the newest final block")
-    listing.set_defaults(run=commands.run_registry_list)
+    listing.set_defaults(run="ledger.commands:run_registry_list")
     allocate = actions.add_parser(
         "allocate", help="give a prefix below one that the operator owns to a party"
     )
     allocate.add_argument("prefix", metavar="PREFIX", help="e.g. a GS1 company prefix, 0614141")
     allocate.add_argument("party", metavar="PARTY")
     allocate.add_argument("--scheme", default=GS1)
-    allocate.set_defaults(run=commands.run_registry_allocate)
+    allocate.set_defaults(run="ledger.commands:run_registry_allocate")
 
 
 def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -132,7 +134,7 @@ def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add.add_argument("role", choices=get_args(Role))
     add.add_argument("--name", help="the party's name, for a new party")
     add.add_argument("--account", help="the new party's chain account, 0x...; it can then own prefixes")
-    add.set_defaults(run=commands.run_keys_add)
+    add.set_defaults(run="ledger.commands:run_keys_add")
     revoke = actions.add_parser("revoke", help="end an API key")
     revoke.add_argument("key", metavar="KEY")
-    revoke.set_defaults(run=commands.run_keys_revoke)
+    revoke.set_defaults(run="ledger.commands:run_keys_revoke")

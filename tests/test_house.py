@@ -1,10 +1,12 @@
 """The rules that a machine can hold: who imports whom, and tables that say what the code does."""
 
+import argparse
 import ast
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,17 @@ def test_the_readme_lists_every_business_rule_with_its_meaning() -> None:
     assert {name: meaning for name, meaning in listed.items() if name in RULES} == {
         name: rule.meaning for name, rule in RULES.items()
     }
+
+
+def test_every_command_leads_to_a_function() -> None:
+    def subparsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+        found = [a.choices.values() for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        below = [sub for group in found for sub in group]
+        yield from [leaf for sub in below for leaf in subparsers(sub)] if below else [parser]
+
+    for parser in subparsers(build_parser()):
+        module, function = parser.get_default("run").split(":")
+        assert callable(getattr(import_module(module), function)), parser.prog
 
 
 def test_no_lock_file_names_a_host() -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -202,11 +203,12 @@ def test_capturing_goes_on_while_the_anchor_lock_is_held(store: SqlStore) -> Non
 
 @contextmanager
 def statements() -> Iterator[list[tuple[str, Any]]]:
-    """The SELECTs sent to any database inside the block, with their parameters."""
+    """The SELECTs that this thread sends to any database inside the block, with their parameters."""
     seen: list[tuple[str, Any]] = []
+    ours = threading.get_ident()
 
     def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith("SELECT") and threading.get_ident() == ours:
             seen.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
