@@ -1,5 +1,6 @@
 """An account that pays, signs and sends on one chain."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from ledger.ports import Block, Inclusion, SignedTx
 WAIT_SECONDS = 120.0
 _SEND_AGAIN_SECONDS = 5.0  # a node may lose a tx that it took, Ganache does: the same bytes bring it back
 _LOOK_AGAIN_SECONDS = 0.05
+_RECEIPT_SECONDS = 2.0  # a node may count a mined tx before it shows its receipt, anvil does
 
 # What nodes say about bytes that they hold, or about a nonce that is used up. Whether our tx is
 # the one that used it is for `inclusion` to say.
@@ -95,7 +97,7 @@ class Signer:
         Raises NonceTaken when that cannot happen any more, ChainUnavailable after `wait_seconds`.
         """
         deadline = time.monotonic() + wait_seconds
-        send_again = 0.0
+        send_again, taken_at = 0.0, math.inf
         while time.monotonic() < deadline:
             if time.monotonic() >= send_again:
                 self.send(tx)
@@ -105,6 +107,8 @@ class Signer:
             if inclusion is not None:
                 return inclusion
             if next_nonce > tx.nonce:
+                taken_at = min(taken_at, time.monotonic())
+            if time.monotonic() >= taken_at + _RECEIPT_SECONDS:
                 raise NonceTaken(
                     f"another tx of account 0x{self.account.hex()} has nonce {tx.nonce}: try again"
                 )
