@@ -67,7 +67,7 @@ REFUSED = {
         "JSON-simple-context/WithSensorData/SensorDataExample13.jsonld",
         "XML/WithErrorDeclaration/ErrorDeclarationAndCorrectiveEvent.xml",
     ],
-    "fields without a prefix, which only a context at a URL defines": [
+    "fields of drafts of the standard: id for eventID, a type in a sensorElement": [
         "JSON-simple-context/PersistentDisposition-example.jsonld",
         "JSON-simple-context/WithFullCombinationOfFields/aggregation_event_all_possible_fields.jsonld",
         "JSON-simple-context/WithFullCombinationOfFields/association_event_all_possible_fields.jsonld",
