@@ -9,7 +9,7 @@ table alike. The plan is chosen here and not left to the databases, which know l
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import (
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    exists,
     false,
     func,
     literal,
@@ -34,6 +33,7 @@ from sqlalchemy import (
 )
 
 from ledger.domain.commitment import item_key
+from ledger.domain.errors import QueryTooComplex
 from ledger.domain.event_facts import TIME
 from ledger.domain.event_query import (
     CLASS_ROLES,
@@ -53,6 +53,9 @@ from ledger.store import tables
 
 FEW: Final = 1_000
 """A condition that fewer index rows meet is worth driving a query."""
+
+PLACES_MAX: Final = 5_000
+"""Places that one condition on master data can mean."""
 
 _STREAMS_MAX: Final = 16  # index ranges that are merged in log order
 
@@ -97,7 +100,7 @@ def page_of(
     connection: Connection, query: EventQuery, *, start: int, size: int, after: Position | None, limit: int
 ) -> Select[*tuple[Any, ...]]:
     """Selects the events of one page: their sort values, if any beside the log index, and their columns."""
-    bounds = _Bounds(start, size, after)
+    query, bounds = _name_places(connection, query), _Bounds(start, size, after)
     driver = _choose_driver(connection, query)
     page = _ordered(query, bounds, driver).limit(limit).subquery("page")
     values = [column for column in page.c if column.name != "log_index"]
@@ -107,6 +110,7 @@ def page_of(
 
 def count_of(connection: Connection, query: EventQuery, *, size: int, limit: int) -> Select[int]:
     """Counts the matching events below `size`, to `limit` at most."""
+    query = _name_places(connection, query)
     driver = _choose_driver(connection, query)
     found = _matching(query, _Bounds(0, size, None), driver).limit(limit).subquery("found")
     return select(func.count()).select_from(found)
@@ -117,6 +121,27 @@ class _Bounds:
     start: int
     size: int
     after: Position | None
+
+
+# --------------------------------------------------------------------------- places by master data
+
+
+def _name_places(connection: Connection, query: EventQuery) -> EventQuery:
+    """`query` with places named one by one where it asks for them by master data: so an index finds them."""
+    order, conditions = query.order, list(query.conditions)
+    for n, condition in enumerate(conditions):
+        match condition:
+            case Within(name, uris):
+                places = select(_inside(uris).c.uri)
+            case HasAttribute((("readPoint" | "bizLocation") as name,)):
+                places = _described(condition).distinct()
+            case _:
+                continue
+        found = connection.scalars(places.limit(PLACES_MAX + 1)).all()
+        if len(found) > PLACES_MAX:
+            raise QueryTooComplex(f"more than {PLACES_MAX} places are meant: ask for fewer")
+        conditions[n] = HasFact(name, tuple(found))
+    return replace(query, conditions=tuple(conditions), order_by=order.by, descending=order.descending)
 
 
 # --------------------------------------------------------------------------- the plan
@@ -289,7 +314,7 @@ def _predicates(
     if event is not None:
         yield from of_row
     elif of_row:
-        yield exists(select(row.c.log_index).where(row.c.log_index == at, *of_row))
+        yield _is_there(select(row.c.log_index).where(row.c.log_index == at, *of_row))
 
 
 def _of_row(condition: Condition, row: FromClause) -> Predicate | None:
@@ -299,10 +324,6 @@ def _of_row(condition: Condition, row: FromClause) -> Predicate | None:
             return row.c[_EVENT_COLUMNS[name]].in_(texts)
         case Compares(name) if name in _EVENT_COLUMNS:
             return _compared(row.c[_EVENT_COLUMNS[name]], condition, whole=True)
-        case Within(name, uris):
-            return row.c[_EVENT_COLUMNS[name]].in_(select(_inside(uris).c.uri))
-        case HasAttribute((name,)) if name in _EVENT_COLUMNS:
-            return row.c[_EVENT_COLUMNS[name]].in_(_described(condition))
     return None
 
 
@@ -313,7 +334,7 @@ def _at(condition: Condition, at: _LogIndex) -> Predicate:
             return _recorded(condition, at)
         case HasAttribute(("epcClass",)):
             link, item = _ASKED.link.c, tables.item.c
-            return exists(
+            return _is_there(
                 select(link.log_index)
                 .join(tables.item, item.item_key == link.item_key)
                 .where(
@@ -324,19 +345,24 @@ def _at(condition: Condition, at: _LogIndex) -> Predicate:
             )
         case HasAttribute(names):
             text = _ASKED.text.c
-            return exists(
+            return _is_there(
                 select(text.log_index).where(
                     text.name.in_(names), text.text.in_(_described(condition)), text.log_index == at
                 )
             )
     found: list[Predicate] = [
-        exists(select(stream.log_index).where(stream.where, stream.log_index == at))
+        _is_there(select(stream.log_index).where(stream.where, stream.log_index == at))
         for stream in _streams(condition, _ASKED)
         if stream.in_log_order or isinstance(condition, Compares)
     ]
     if isinstance(condition, HasItem):
         found += _class_fits(condition, at)
     return or_(false(), *found)
+
+
+def _is_there(row: Select[int]) -> Predicate:
+    # Not EXISTS: PostgreSQL would make a join of it, and read a whole index where a page needs a few rows.
+    return row.limit(1).scalar_subquery().is_not(None)
 
 
 def _recorded(condition: Compares, at: _LogIndex) -> Predicate:
@@ -377,7 +403,9 @@ def _class_fits(condition: HasItem, at: _LogIndex) -> Iterator[Predicate]:
     for (level, length), begins in stems.items():
         item = _ASKED.item_class.c
         fits = and_(item.level == level, func.substr(item.class_uri, 1, length).in_(begins))
-        yield exists(select(item.log_index).where(item.log_index == at, fits, item.role.in_(condition.roles)))
+        yield _is_there(
+            select(item.log_index).where(item.log_index == at, fits, item.role.in_(condition.roles))
+        )
 
 
 def _numbers(condition: HasFact) -> Iterator[tuple[str, float]]:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.conformance.samples import (
     EXTENSIONS,
-    NAMESPACE,
     lot,
     moment,
     named,
@@ -367,8 +366,3 @@ def test_6_5_queries_use_master_data(
 ) -> None:
     found = ids_of(server.query({**params, "EQ_eventID": described}))
     assert found == ([described] if matches else [])
-
-
-def test_8_2_7_1_a_namespace_may_be_written_out(server: Server, scene: Scene) -> None:
-    params = {"EQ_readPoint": scene.read_point, f"EQ_{NAMESPACE}colour": "red"}
-    assert {scene.name(event) for event in server.query(params)} == {"received"}
