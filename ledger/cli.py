@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from labels import template_names
+from labels.sheet import SHEETS
 from ledger import commands, running
 from ledger import verify as verifier
 from ledger.domain.access import GS1
 from ledger.domain.errors import LedgerError
+from ledger.label import DEFAULT_TEMPLATE
 from ledger.ports import Role
 
 
@@ -71,15 +74,44 @@ def build_parser() -> argparse.ArgumentParser:
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
     auditing.set_defaults(run=commands.run_audit)
 
-    label = subcommands.add_parser("label", help="write a label (.svg or .png), or show its QR code here")
-    label.add_argument("id", metavar="ID")
-    label.add_argument("-o", "--output", type=Path, metavar="FILE")
-    label.add_argument("--dpi", type=int, default=300, help="dots per inch of a .png (default: 300)")
-    label.set_defaults(run=commands.run_label)
-
+    _add_label(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
     return parser
+
+
+def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    label = subcommands.add_parser(
+        "label", help="write labels (.svg, .png, .pdf or .zpl), or show their QR codes here"
+    )
+    label.add_argument("ids", nargs="+", metavar="ID")
+    label.add_argument("-o", "--output", type=Path, metavar="FILE")
+    label.add_argument(
+        "--template",
+        default=DEFAULT_TEMPLATE,
+        help=f"{', '.join(template_names())}, or one in the data folder's `templates` (default: %(default)s)",
+    )
+    label.add_argument(
+        "--data", action="append", default=[], metavar="NAME=TEXT", help="a field; may be repeated"
+    )
+    label.add_argument("--dpi", type=int, default=300, help="dots per inch of the printer (default: 300)")
+    label.add_argument("--sheet", help=f"print a PDF on sheets: {', '.join(SHEETS)}")
+    label.add_argument(
+        "--start", type=int, default=1, help="the first free label of the first sheet (default: 1)"
+    )
+    label.add_argument(
+        "--offset",
+        type=_millimetres,
+        default=(0.0, 0.0),
+        metavar="X,Y",
+        help="move everything right and down by so many mm, for a printer that is off",
+    )
+    label.set_defaults(run=commands.run_label)
+
+
+def _millimetres(text: str) -> tuple[float, float]:
+    x, y = map(float, text.split(","))
+    return x, y
 
 
 def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
