@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from labels.content import Content
-from labels.payload import Payload, choose_payload
+from labels.payload import Payload, choose_payload, missing_elements
 from labels.symbol import LEVELS, RULES, Symbol, encode
 from labels.template import (
     PLACEHOLDER,
@@ -110,11 +110,11 @@ def _place_symbols(template: Template, content: Content) -> Iterator[SymbolBox]:
     for area in template.boxes:
         if not isinstance(area, SymbolArea):
             continue
+        if area.optional and missing_elements(content, area.elements):
+            continue
         try:
-            payload = choose_payload(content, area.carrier, area.elements)
+            symbol = _encode(choose_payload(content, area.carrier, area.elements), area)
         except Invalid as error:
-            if area.optional:
-                continue
             raise Invalid(f"{area.name}: {error}") from error
         yield SymbolBox(
             area.name,
@@ -122,7 +122,7 @@ def _place_symbols(template: Template, content: Content) -> Iterator[SymbolBox]:
             area.y_mm,
             area.width_mm,
             area.height_mm,
-            _encode(payload, area),
+            symbol,
             area.module_mm_min or RULES[area.carrier].module_mm_min,
             area.module_mm_max,
         )

@@ -1,6 +1,6 @@
 """What one symbol says: chosen from a label's content, checked, and as a scanner will send it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -44,7 +44,11 @@ def choose_payload(content: Content, carrier: Carrier, wanted: Sequence[str]) ->
         if carrier != "qr":
             raise Invalid(f"{content.identifier} is no GS1 identifier, so it cannot be in a {carrier} symbol")
         return Payload(carrier, content.identifier)
-    chosen = tuple(_choose(content.elements, wanted))
+    if missing := missing_elements(content, wanted):
+        raise Invalid(f"needs ({missing[0]}), which is not given")
+    values = dict(content.elements)
+    codes = (wish.removesuffix("?") for wish in wanted)
+    chosen = tuple(Element(code, values[code]) for code in codes if code in values)
     if carrier == "qr":
         return Payload(carrier, content.link_with(chosen), (*content.path, *chosen))
     payload = Payload(carrier, write_element_string(chosen), chosen)
@@ -54,11 +58,7 @@ def choose_payload(content: Content, carrier: Carrier, wanted: Sequence[str]) ->
     return payload
 
 
-def _choose(elements: Iterable[Element], wanted: Sequence[str]) -> Iterable[Element]:
-    values = dict(elements)
-    for wish in wanted:
-        code = wish.removesuffix("?")
-        if code in values:
-            yield Element(code, values[code])
-        elif code == wish:
-            raise Invalid(f"needs ({code}), which is not given")
+def missing_elements(content: Content, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The AIs among `wanted` that must be there and are not."""
+    given = dict(content.elements)
+    return tuple(code for code in wanted if not code.endswith("?") and code not in given)

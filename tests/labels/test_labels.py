@@ -214,6 +214,12 @@ def test_a_missing_field_or_element_is_named_with_its_box() -> None:
         page_of(gs1_content(SGTIN, STEM, VACCINE), "vaccine-vial-40x20")
 
 
+def test_an_optional_symbol_is_left_out_when_its_elements_are_missing_and_only_then() -> None:
+    plain = page_of(gs1_content(SSCC, STEM), "logistic-100x150")
+    assert [box.name for box in plain.symbols] == ["QR code", "GS1-128 SSCC"]
+    assert len(page_of(CONTENTS["logistic-100x150"], "logistic-100x150").symbols) == 3
+
+
 def test_rows_that_do_not_fit_are_refused_with_the_longest() -> None:
     fields = VACCINE | DATES | {"manufacturer": "溯源生物制品有限公司" * 12}
     with pytest.raises(
