@@ -5,6 +5,7 @@ Pure: no printer, no picture. Writers see the boxes and nothing of templates or 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from labels.content import Content
@@ -27,6 +28,7 @@ from labels.typeface import ASCENT_EM, face
 from ledger.domain.errors import Invalid
 
 COARSEST_DOTS_PER_MM: Final = 8  # of label printers: 203 dpi
+_REMEMBERED: Final = 1024  # texts placed lately: most are the same on every label of a job
 _INVERSE_MARGIN_EM: Final = 0.3
 _CAPTION_GAP_EM: Final = 0.6
 _ROW_GAP_EM: Final = 0.25
@@ -96,7 +98,7 @@ def layout(template: Template, content: Content) -> Page:
         elif isinstance(area, InterpretationArea):
             texts += _interpret(area, symbols.get(area.of))
         elif isinstance(area, FieldsArea):
-            texts += _place_rows(area, content.fields)
+            texts += _place_rows(area, tuple(_rows_of(area, content.fields)))
         elif isinstance(area, TextArea) and (
             text := _fill_in(area, area.text, content.fields, area.optional)
         ):
@@ -161,11 +163,12 @@ def _interpret(area: InterpretationArea, symbol: SymbolBox | None) -> Iterator[T
     yield from _lines(area, flow, area.align, area.y_mm)
 
 
-def _place_text(area: TextArea, text: str) -> Iterator[TextBox]:
+@lru_cache(maxsize=_REMEMBERED)
+def _place_text(area: TextArea, text: str) -> tuple[TextBox, ...]:
     margin = _INVERSE_MARGIN_EM * area.em_mm if area.inverse else 0.0
     flow = _require_fit(area, text, break_words(text), area.width_mm - 2 * margin, area.bold)
     top_mm = area.y_mm + ((area.height_mm - flow.height_mm) / 2 if area.middle or area.inverse else 0.0)
-    yield from _lines(area, flow, area.align, top_mm, margin, area.inverse)
+    return tuple(_lines(area, flow, area.align, top_mm, margin, area.inverse))
 
 
 def _lines(
@@ -202,13 +205,13 @@ def _fill_in(area: Area, text: str, fields: Mapping[str, str], optional: bool) -
     return PLACEHOLDER.sub(lambda match: fields[match[1]], text)
 
 
-def _place_rows(area: FieldsArea, fields: Mapping[str, str]) -> list[TextBox]:
-    """The rows that have values, in the largest letters at which all of them fit."""
-    rows = list(_rows_of(area, fields))
+@lru_cache(maxsize=_REMEMBERED)
+def _place_rows(area: FieldsArea, rows: tuple[tuple[str, str], ...]) -> tuple[TextBox, ...]:
+    """Rows of caption and value, in the largest letters at which all of them fit."""
     for em_mm in sizes_between(area.em_mm, area.em_mm_min or area.em_mm):
         boxes = _rows_at(area, rows, em_mm)
         if boxes is not None:
-            return boxes
+            return tuple(boxes)
     longest = max(rows, key=lambda row: len(row[1]))
     raise Invalid(
         f"{area.name}: {len(rows)} rows do not fit its box of {area.width_mm:g} x {area.height_mm:g} mm; "
@@ -226,7 +229,7 @@ def _rows_of(area: FieldsArea, fields: Mapping[str, str]) -> Iterator[tuple[str,
             yield caption, text
 
 
-def _rows_at(area: FieldsArea, rows: list[tuple[str, str]], em_mm: float) -> list[TextBox] | None:
+def _rows_at(area: FieldsArea, rows: tuple[tuple[str, str], ...], em_mm: float) -> list[TextBox] | None:
     """The boxes of all rows at one size; None when they do not fit."""
     captions, values = face(False), face(area.bold)
     gap_mm = _CAPTION_GAP_EM * em_mm

@@ -53,5 +53,5 @@ def _frame(image: Image.Image, module: int, symbol: Symbol) -> Image.Image:
     aside, above = quiet.quiet_columns * module, max(quiet.quiet_rows, 1) * module
     height = min(image.height, _LINEAR_ROWS) if symbol.is_linear else image.height
     framed = Image.new("L", (image.width + 2 * aside, height + 2 * above), _WHITE)
-    framed.paste(image.crop((0, 0, image.width, height)), (aside, above))
+    framed.paste(image.crop((0, 0, image.width, height)) if symbol.is_linear else image, (aside, above))
     return framed
