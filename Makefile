@@ -46,6 +46,7 @@ forge: contracts/node_modules/.package-lock.json $(VENV)/dev.done
 
 bench: $(VENV)/dev.done ganache/node_modules/.package-lock.json
 	$(PY) -m bench
+	$(PY) -m bench.labels
 
 # ------------------------------------------------------------------------------ set-up
 

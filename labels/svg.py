@@ -1,49 +1,66 @@
-"""A layout as SVG in true millimetres. Fonts are the viewer's."""
+"""A print as SVG in true millimetres, to print at 100 % on a printer of its resolution.
+
+Texts stay texts. They are drawn in the viewer's font and stretched to the width that they were laid out for.
+"""
 
 from typing import Final
 from xml.sax.saxutils import escape
 
-from labels.layout import HEIGHT_MM, WIDTH_MM, Box, SymbolBox, TextBox
-from labels.symbol import QUIET_MODULES
+from labels.layout import BarBox, TextBox
+from labels.printing import Print, PrintedSymbol, dots_per_mm
 
-_FONTS: Final = "'Noto Sans SC','Noto Sans CJK SC','PingFang SC','Microsoft YaHei',Helvetica,Arial,sans-serif"
-_ASCENT: Final = 0.88  # of the em, from the top of a text box to its baseline
+_FONTS: Final = (
+    "'Suyuan Sans SC','Noto Sans SC','Noto Sans CJK SC','PingFang SC','Microsoft YaHei',Arial,sans-serif"
+)
 
 
-def to_svg(boxes: tuple[Box, ...]) -> str:
-    """An SVG document of the label's true size, to print at 100 %."""
-    body = "\n".join(_draw(box) for box in boxes)
+def to_svg(label: Print) -> str:
+    """An SVG document of the label's true size; its units are dots, so that a module is a whole number."""
+    scale = dots_per_mm(label.dpi)
+    body = "\n".join(
+        (
+            *(_draw_bar(bar, scale) for bar in label.page.bars),
+            *map(_draw_symbol, label.symbols),
+            *(_draw_text(text, scale) for text in label.page.texts),
+        )
+    )
+    size = f'width="{label.width / scale:.7g}mm" height="{label.height / scale:.7g}mm"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM:g}mm" height="{HEIGHT_MM:g}mm" '
-        f'viewBox="0 0 {WIDTH_MM:g} {HEIGHT_MM:g}" font-family="{_FONTS}">\n'
-        f'<rect width="{WIDTH_MM:g}" height="{HEIGHT_MM:g}" fill="#fff"/>\n{body}\n</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {label.width} {label.height}" '
+        f'font-family="{_FONTS}">\n'
+        f'<rect width="{label.width}" height="{label.height}" fill="#fff"/>\n{body}\n</svg>\n'
     )
 
 
-def _draw(box: Box) -> str:
-    return _draw_text(box) if isinstance(box, TextBox) else _draw_symbol(box)
+def _draw_bar(bar: BarBox, scale: float) -> str:
+    x, y, width, height = (
+        f"{length * scale:.2f}" for length in (bar.x_mm, bar.y_mm, bar.width_mm, bar.height_mm)
+    )
+    return f'<rect x="{x}" y="{y}" width="{width}" height="{height}"/>'
 
 
-def _draw_text(box: TextBox) -> str:
+def _draw_text(box: TextBox, scale: float) -> str:
     weight = ' font-weight="700"' if box.bold else ""
-    return (
-        f'<text x="{box.x_mm:.3f}" y="{box.y_mm + _ASCENT * box.em_mm:.3f}" '
-        f'font-size="{box.em_mm:g}"{weight}>{escape(box.text)}</text>'
-    )
+    colour = ' fill="#fff"' if box.white else ""
+    # One letter cannot be stretched, and a viewer that tries draws it badly.
+    stretched = f' textLength="{box.width_mm * scale:.2f}" lengthAdjust="spacingAndGlyphs"'
+    place = f'x="{box.x_mm * scale:.2f}" y="{box.baseline_mm * scale:.2f}"'
+    style = f'font-size="{box.em_mm * scale:.2f}"{weight}{colour}{stretched if len(box.text) > 1 else ""}'
+    return f"<text {place} {style}>{escape(box.text)}</text>"
 
 
-def _draw_symbol(box: SymbolBox) -> str:
+def _draw_symbol(printed: PrintedSymbol) -> str:
     # One path in units of modules: neighbouring modules share no seam that a renderer could show.
     runs = "".join(
-        f"M{x + QUIET_MODULES} {y + QUIET_MODULES}h{width}v1h-{width}z"
-        for y, row in enumerate(box.symbol.rows)
-        for x, width in _runs(row)
+        f"M{x} {y}h{width}v1h-{width}z"
+        for y in range(printed.symbol.rows)
+        for x, width in _runs(printed.symbol.row(y))
     )
-    scale = box.side_mm / box.symbol.modules
-    return (
-        f'<path transform="translate({box.x_mm:.3f} {box.y_mm:.3f}) scale({scale:.6f})" '
-        f'shape-rendering="crispEdges" d="{runs}"/>'
+    transform = (
+        f"translate({printed.left} {printed.top}) "
+        f"scale({printed.module} {printed.height / printed.symbol.rows:g})"
     )
+    return f'<path transform="{transform}" shape-rendering="crispEdges" d="{runs}"/>'
 
 
 def _runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:

@@ -78,12 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
     auditing.set_defaults(run="ledger.commands:run_audit")
 
-    label = subcommands.add_parser("label", help="write a label (.svg or .png), or show its QR code here")
-    label.add_argument("id", metavar="ID")
-    label.add_argument("-o", "--output", type=Path, metavar="FILE")
-    label.add_argument("--dpi", type=int, default=300, help="dots per inch of a .png (default: 300)")
-    label.set_defaults(run="ledger.commands:run_label")
-
+    _add_label(subcommands)
     _add_master_data(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
@@ -110,6 +105,40 @@ def _add_master_data(subcommands: "argparse._SubParsersAction[argparse.ArgumentP
     exporting = actions.add_parser("export", help="write all of it as .json, .csv or .xlsx")
     exporting.add_argument("file", type=Path, metavar="FILE")
     exporting.set_defaults(run="ledger.commands:run_masterdata_export")
+
+
+def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    label = subcommands.add_parser(
+        "label", help="write labels (.svg, .png, .pdf or .zpl), or show their QR codes here"
+    )
+    label.add_argument("ids", nargs="+", metavar="ID")
+    label.add_argument("-o", "--output", type=Path, metavar="FILE")
+    label.add_argument(
+        "--template",
+        default="product-50x30",
+        help="a template's name; a wrong one lists them all (default: %(default)s)",
+    )
+    label.add_argument(
+        "--data", action="append", default=[], metavar="NAME=TEXT", help="a field; may be repeated"
+    )
+    label.add_argument("--dpi", type=int, default=300, help="dots per inch of the printer (default: 300)")
+    label.add_argument("--sheet", help="print a PDF on sheets; a wrong name lists them")
+    label.add_argument(
+        "--start", type=int, default=1, help="the first free label of the first sheet (default: 1)"
+    )
+    label.add_argument(
+        "--offset",
+        type=_millimetres,
+        default=(0.0, 0.0),
+        metavar="X,Y",
+        help="move everything right and down by so many mm, for a printer that is off",
+    )
+    label.set_defaults(run="ledger.commands:run_label")
+
+
+def _millimetres(text: str) -> tuple[float, float]:
+    x, y = map(float, text.split(","))
+    return x, y
 
 
 def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

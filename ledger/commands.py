@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast, get_args
 
 import ganache
-from labels import layout, to_png, to_svg, to_terminal
+from labels import Format, find_sheet, find_template, layout, prepare_print, to_terminal, write_labels
 from ledger.audit import audit
 from ledger.capture import ErrorBehaviour, capture
 from ledger.client import Client, NodeUnavailable
@@ -28,7 +28,7 @@ from ledger.intake import (
     errors_path,
     is_document,
 )
-from ledger.label import item_label
+from ledger.label import item_label, parse_fields
 from ledger.mapping import read_mapping
 from ledger.masterdata import export_master_data, import_master_data
 from ledger.node import Node, now_ms, open_node
@@ -174,15 +174,18 @@ def run_audit(arguments: argparse.Namespace) -> int:
 
 def run_label(arguments: argparse.Namespace) -> int:
     with _open_node() as node:
-        label = item_label(node, arguments.id)
+        fields = parse_fields(arguments.data)
+        contents = [item_label(node, text, fields) for text in arguments.ids]
+        templates = node.settings.templates_path
     if arguments.output is None:
-        print(f"{label.link}\n{to_terminal(label.link)}")
-    elif arguments.output.suffix == ".svg":
-        arguments.output.write_text(to_svg(layout(label)), encoding="utf-8")
-    elif arguments.output.suffix == ".png":
-        arguments.output.write_bytes(to_png(layout(label), arguments.dpi))
-    else:
-        raise Invalid(f"{arguments.output}: name a file that ends in .svg or .png")
+        for content in contents:
+            print(f"{content.link}\n{to_terminal(content.link)}")
+        return 0
+    template = find_template(arguments.template, templates)
+    prints = (prepare_print(layout(template, content), arguments.dpi) for content in contents)
+    sheet = find_sheet(arguments.sheet) if arguments.sheet else None
+    with _whole_file(arguments.output) as out:
+        write_labels(prints, out, _label_format(arguments.output), sheet, arguments.start, arguments.offset)
     return 0
 
 
@@ -201,6 +204,27 @@ def run_masterdata_export(arguments: argparse.Namespace) -> int:
     with _open_store(Settings.from_env()) as store:
         print(f"{arguments.file}: {export_master_data(store, arguments.file)} entries")
     return 0
+
+
+def _label_format(path: Path) -> Format:
+    for file_format in get_args(Format):
+        if path.suffix == f".{file_format}":
+            return cast(Format, file_format)
+    raise Invalid(f"{path}: name a file that ends in .{', .'.join(get_args(Format))}")
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that is there when all of it was written, and else not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(path)
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 # --- registry

@@ -79,6 +79,11 @@ class Settings:
         return self.data_dir / "trust.json"
 
     @property
+    def templates_path(self) -> Path:
+        """Label templates of this node's own; they win over those that come with Suyuan."""
+        return self.data_dir / "templates"
+
+    @property
     def halt_path(self) -> Path:
         """Holds the reason while the node refuses to write, because chain and store disagree."""
         return self.data_dir / "halted.txt"

@@ -1,40 +1,47 @@
-"""What to print on the label of an item: its Digital Link on this node, its name and storage range."""
+"""What to print on the label of an item: its Digital Link here, its master data and what was given."""
 
-from labels.layout import ProductLabel
-from ledger.domain.digital_link import (
-    DigitalLink,
-    build,
-    link_elements,
-    parse_digital_link,
-    parse_element_string,
-)
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from labels.content import Content, gs1_content, other_content
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import class_uri, identifier_of, parse_identifier
-from ledger.domain.temperature import parse_range
+from ledger.domain.identifiers import class_uri
+from ledger.domain.scan import normalise_scan
 from ledger.node import Node
 
+DEFAULT_TEMPLATE: Final = "product-50x30"
 
-def item_label(node: Node, text: str) -> ProductLabel:
-    """The label for a GS1 identifier in any spelling. A lot beside a serial is kept, attributes are not.
 
-    Raises Invalid for what is no GS1 identifier.
+def item_label(node: Node, text: str, given: Mapping[str, str] | None = None) -> Content:
+    """The label's content for an identifier in any spelling.
+
+    A lot beside a serial is kept. `given` are fields by name, which win over master data; one that is a GS1
+    element (`expiry`, `lot`) goes into the symbols of templates that have it. An identifier of another scheme
+    is printed as it is. Raises Invalid for what is no identifier and for a field that is wrong.
     """
-    link = _read_link(text)
-    uri = identifier_of(link).uri
-    printed = build(link_elements((link.key, *link.qualifiers), node.settings.label_url))
-    names = node.store.master_data(sorted({uri, class_uri(uri)}))
-    product = names.get(uri) or names.get(class_uri(uri))
+    scan = normalise_scan(text)
+    if scan.identifier is None:
+        raise Invalid(f"{text}: holds no key that names an item, such as (00), (01) or (8004)")
+    fields = _master_data(node, scan.identifier.uri) | dict(given or {})
+    if not scan.elements:
+        return other_content(scan.text, fields)
+    return gs1_content(scan.elements, node.settings.label_url, fields)
+
+
+def parse_fields(texts: Iterable[str]) -> dict[str, str]:
+    """The fields in texts like `importer=Haiwei Co.`. Raises Invalid for a text of another form."""
+    fields: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not ((equals and name.isidentifier()) or name.isdecimal()):
+            raise Invalid(f"{text!r}: write a field as name=text, such as importer=Haiwei Co.")
+        fields[name] = value.strip()
+    return fields
+
+
+def _master_data(node: Node, uri: str) -> dict[str, str]:
+    known = node.store.master_data(sorted({uri, class_uri(uri)}))
+    product = known.get(uri) or known.get(class_uri(uri))
     if product is None:
-        return ProductLabel(printed)
-    return ProductLabel(printed, product.name, product.name_zh, parse_range(product.details))
-
-
-def _read_link(text: str) -> DigitalLink:
-    if text.startswith("("):
-        return link_elements(parse_element_string(text))
-    if text.lower().startswith("http"):
-        return parse_digital_link(text)
-    identifier = parse_identifier(text)
-    if identifier.kind == "uri":
-        raise Invalid(f"{text}: a label needs a GS1 identifier, such as (01)...(21)...")
-    return link_elements(identifier.elements)
+        return {}
+    return {**product.details, "name": product.name, "name_zh": product.name_zh}

@@ -1,8 +1,8 @@
 import httpx
 import pytest
 
-from labels import ProductLabel, layout
 from ledger.domain.ai_table import QUALIFIERS
+from ledger.label import item_label
 from tests.api.conftest import Demo
 
 
@@ -67,5 +67,5 @@ def test_what_a_printed_label_opens_is_the_item_s_page(demo: Demo) -> None:
     opened = demo.client.get(httpx.URL(link).raw_path.decode(), follow_redirects=True)
 
     assert svg.headers["content-type"] == "image/svg+xml"
-    assert layout(ProductLabel(link))  # what the label of this item encodes
+    assert item_label(demo.node, link).link == link
     assert "Influenza vaccine (split virion), vial" in opened.text

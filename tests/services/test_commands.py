@@ -108,6 +108,46 @@ def test_a_label_is_written_and_reads_back(tmp_path: Path, capsys: pytest.Captur
     assert main(["label", SGTIN + "S1"]) == 0
     assert "█" in capsys.readouterr().out
     assert main(["label", SGTIN + "S1", "-o", str(tmp_path / "label.doc")]) == 1
+    assert "name a file that ends in .svg, .png, .pdf, .zpl" in capsys.readouterr().err
+
+
+def test_labels_go_to_a_printer_with_fields_and_templates(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vial = ["--template", "vaccine-vial-40x20", "--data", "lot=L1", "--data", "expiry=2027-12-31"]
+    vial += ["--data", "name=Vaccine", "--data", "name_zh=疫苗", "--data", "celsius_max=8"]
+    zpl, pdf = tmp_path / "vials.zpl", tmp_path / "vials.pdf"
+    assert main(["label", SGTIN + "S1", SGTIN + "S2", "-o", str(zpl), *vial, "--dpi", "203"]) == 0
+    assert zpl.read_bytes().count(b"^XA") == 2
+    sheet = ["--sheet", "a4-24", "--start", "24", "--offset", "0.5,-0.5"]
+    assert main(["label", SGTIN + "S1", SGTIN + "S2", "-o", str(pdf), *vial, *sheet]) == 0
+    assert pdf.read_bytes().count(b"/Type/Page/") == 2
+
+
+def test_a_label_that_fails_leaves_no_file(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pdf = tmp_path / "labels.pdf"
+    name = ["--data", "name=" + "much too long " * 20]
+    assert main(["label", SGTIN + "S1", "-o", str(pdf), *name]) == 1
+    assert "name (en): 'much too long" in capsys.readouterr().err
+    assert list(tmp_path.glob("labels*")) == []
+    assert main(["label", SGTIN + "S1", "-o", str(tmp_path / "nowhere" / "label.pdf")]) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_a_template_of_the_node_is_found_in_its_folder(world: World, tmp_path: Path) -> None:
+    folder = world.node.settings.templates_path
+    folder.mkdir()
+    (folder / "own.toml").write_text(
+        'name = "own"\ntitle = "Own"\nwidth_mm = 30\nheight_mm = 30\n'
+        '[[symbol]]\nname = "code"\ncarrier = "qr"\n'
+        "x_mm = 0\ny_mm = 0\nwidth_mm = 30\nheight_mm = 30\n"
+    )
+    png = tmp_path / "own.png"
+    assert main(["label", SGTIN + "S1", "-o", str(png), "--template", "own"]) == 0
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png.read_bytes())))
+    assert found.text == "http://localhost:8000/01/09506000134352/21/S1"
 
 
 def test_a_folder_without_a_node_is_said(
