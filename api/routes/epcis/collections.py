@@ -26,7 +26,6 @@ from api.routes.epcis.protocol import (
     next_page,
     problems,
     query_faults,
-    query_parameters,
 )
 from ledger.domain.epc_format import to_urn
 from ledger.domain.errors import Invalid, NotFound
@@ -82,7 +81,6 @@ def _add_collection(router: APIRouter, collection: Collection) -> None:
         (top, _get_values(collection), f"The known {collection}", ()),
         (value_path, _get_value(collection), f"What is below one of {collection}", (404,)),
     ):
-        is_query = path.endswith("/events")
         add_options(router, path, "GET")
         router.add_api_route(
             path,
@@ -92,7 +90,6 @@ def _add_collection(router: APIRouter, collection: Collection) -> None:
             summary=summary,
             response_class=JSONResponse,
             responses=problems(*statuses),
-            openapi_extra=query_parameters() if is_query else None,
         )
 
 
@@ -103,6 +100,7 @@ def _get_values(collection: Collection) -> Callable[..., Response]:
         per_page: PerPage = DEFAULT_PER_PAGE,
         page_token: PageToken = None,
     ) -> Response:
+        """Standard words, and what events were captured with; in pages."""
         prefixes, epc_format = extension_prefixes(request), choose_epc_format(request)
         try:
             page = known_values(node, collection, per_page=per_page, page_token=page_token)
@@ -118,6 +116,7 @@ def _get_values(collection: Collection) -> Callable[..., Response]:
 
 def _get_value(collection: Collection) -> Callable[..., Response]:
     def get_value(request: Request, value: str) -> Response:
+        """The sub-resources. 404 for a value that cannot be."""
         _query_for(collection, value, request)
         return answer_collection(request, ("events",))
 
@@ -132,6 +131,7 @@ def _get_events(collection: Collection) -> Callable[..., Response]:
         per_page: PerPage = DEFAULT_PER_PAGE,
         page_token: PageToken = None,
     ) -> Response:
+        """In pages; filtered further by the parameters of `GET /epcis/events`."""
         of_value = _query_for(collection, value, request)
         return answer_query(request, node, per_page, page_token, of_value)
 

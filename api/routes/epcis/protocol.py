@@ -235,7 +235,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def query_parameters() -> dict[str, Any]:
     """The parameters of the query language, for the OpenAPI description; several values are parted by `|`."""
-    return {"parameters": [{"name": n, "in": "query", "schema": {"type": "string"}} for n in PARAMETERS]}
+    text = {"in": "query", "required": False, "schema": {"type": "string"}}
+    return {"parameters": [{"name": name, **text} for name in PARAMETERS]}
 
 
 def epcis_router() -> APIRouter:
