@@ -130,10 +130,6 @@ def vocabulary(kind: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {"epcisMasterData": {"vocabularyList": [{"type": kind, "vocabularyElementList": elements}]}}
 
 
-def eventless(header: Mapping[str, Any]) -> dict[str, Any]:
-    return document(header=header)
-
-
 def names_of(values: Sequence[str]) -> str:
     """Several values of one query parameter in a URL."""
     return "|".join(values)

@@ -6,14 +6,17 @@ import pytest
 
 from tests.conformance.samples import (
     EXTENSIONS,
+    document,
     lot,
     moment,
     named,
     names_of,
     new_id,
+    observed,
     place,
     sgtin,
     sgtin_urn,
+    vocabulary,
 )
 from tests.conformance.scene import Scene, build_scene
 from tests.conformance.server import Server, assert_problem, events_in, ids_of
@@ -334,8 +337,6 @@ def test_rest_a_very_long_uri_is_414_or_answered(server: Server) -> None:
 @pytest.fixture(scope="module")
 def described(server: Server) -> str:
     """A read point inside a site of which the server has been told; its event."""
-    from tests.conformance.samples import document, observed, vocabulary
-
     gate, site = place("gate"), place("site")
     city = {"attributes": {"cbvmda:city": "Rotterdam"}}
     header = vocabulary("urn:epcglobal:epcis:vtype:ReadPoint", {site: {"children": [gate]}, gate: city})
