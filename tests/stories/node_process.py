@@ -30,7 +30,13 @@ READY = "Ctrl-C stops everything"
 SECONDS_MAX = 60.0
 """Longest wait for anything; what takes longer has failed."""
 
-PARTS = {"supervisor": "suyuan serve", "chain": "server.cjs", "worker": "-m ledger.worker", "api": "-m api"}
+PARTS = {
+    "supervisor": "suyuan serve",
+    "chain": "server.cjs",
+    "worker": "-m ledger.worker",
+    "deliverer": "-m ledger.deliver",
+    "api": "-m api",
+}
 """What tells a node's processes from one another on their command lines."""
 
 

@@ -87,7 +87,7 @@ def test_the_ledger_anchors_on_a_chain_of_the_operator_s_own(node: NodeProcess, 
     assert node.stop() == 130
 
     node.launch("--demo")
-    assert set(node.processes()) <= {"supervisor", "worker", "api"}
+    assert set(node.processes()) <= {"supervisor", "worker", "deliverer", "api"}
     wait_while_mining(own_chain, "the node runs", lambda: READY in node.said)
     assert node.said.count("✓") == 4
     assert node.capture(document(made("1")), node.demo_key("admin")).status_code == 202

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])
 def test_ctrl_c_stops_every_process(node: NodeProcess, number: signal.Signals) -> None:
     node.start()
-    assert set(node.processes()) == {"supervisor", "chain", "worker", "api"}
+    assert set(node.processes()) == {"supervisor", "chain", "worker", "deliverer", "api"}
     assert node.stop(number) == 0
     assert node.processes() == {}
 
