@@ -112,4 +112,4 @@ def test_a_node_whose_chain_is_wiped_while_it_runs_captures_nothing_more(
     refused = node.capture(document(made("3")), node.admin_key)
     assert refused.status_code == 500
     assert "this node does not write" in refused.json()["detail"]
-    assert set(node.processes()) == {"supervisor", "api"}
+    assert set(node.processes()) == {"supervisor", "deliverer", "api"}
