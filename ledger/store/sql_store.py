@@ -4,9 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from ledger.domain.errors import StoreUnavailable
+from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.store.anchors import Anchors
 from ledger.store.caches import Caches
 from ledger.store.database import WAIT_SECONDS, connect
@@ -43,4 +44,9 @@ def migrate(connection: Connection, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise Invalid(
+            f"the database was made by a newer version of this program ({error}): use that version"
+        ) from error

@@ -289,3 +289,12 @@ def _explain(connection: Connection, statement: str, parameters: Any) -> list[st
         return [re.sub(r"^SEARCH (\w+) USING [\w ]+ \(", r"\1 (", row.detail) for row in plan]
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # small tables are read whole by choice
     return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+
+
+def test_a_database_of_a_newer_version_is_refused_in_one_sentence(store_url: str) -> None:
+    store = open_store(store_url)
+    with store.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+    with pytest.raises(Invalid, match="made by a newer version"):
+        open_store(store_url)
