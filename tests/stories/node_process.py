@@ -40,6 +40,11 @@ PARTS = {
 """What tells a node's processes from one another on their command lines."""
 
 
+def _hear_ctrl_c() -> None:
+    """A shell that runs the tests in the background has Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -86,7 +91,12 @@ class NodeProcess:
         """`suyuan serve`, without waiting for it; what it says stands in `said`."""
         with self._said_path.open("wb") as said:
             self.process = subprocess.Popen(
-                [SUYUAN, "serve", *options], env=self.env, stdout=said, stderr=said, start_new_session=True
+                [SUYUAN, "serve", *options],
+                env=self.env,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                preexec_fn=_hear_ctrl_c,
             )
 
     def start(self, *options: str) -> "NodeProcess":
