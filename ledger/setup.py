@@ -113,13 +113,16 @@ def _pin(store: Store, name: str, value: str, variable: str) -> str:
 
 def pinned_deployment(store: Store) -> Deployment | None:
     """Where this ledger's contracts stand; None before the first start."""
+    return None if store.pinned(_DEPLOYMENT) is None else _pinned(store)[1]
+
+
+def _pinned(store: Store) -> tuple[int, Deployment]:
+    """The chain and the contracts that the first start decided on."""
     text = store.pinned(_DEPLOYMENT)
-    if text is None:
-        return None
+    assert text is not None, "set_up comes first"
     fields = json.loads(text)
-    return Deployment(
-        bytes.fromhex(fields["trace_log"]), bytes.fromhex(fields["prefix_registry"]), fields["block_number"]
-    )
+    trace_log, prefix_registry = (bytes.fromhex(fields[name]) for name in ("trace_log", "prefix_registry"))
+    return fields["chain_id"], Deployment(trace_log, prefix_registry, fields["block_number"])
 
 
 def _deploy(store: Store, signer: Signer) -> Deployment:
@@ -143,32 +146,27 @@ def _check_funds(signer: Signer) -> None:
 
 def connect_chain(settings: Settings, store: Store, account: Account) -> EthereumChain:
     """Our `TraceLog`. Raises Invalid when the node behind the URL serves another chain."""
-    text = store.pinned(_DEPLOYMENT)
-    assert text is not None, "set_up comes first"
-    fields = json.loads(text)
-    return connect(
-        account.rpc_url,
-        bytes.fromhex(fields["trace_log"]),
-        account.key,
-        fields["chain_id"],
-        chain_options(settings),
-    )
+    chain_id, deployment = _pinned(store)
+    options = chain_options(settings)
+    return connect(account.rpc_url, deployment.trace_log, account.key, chain_id, options)
 
 
 def connect_registry(settings: Settings, store: Store, account: Account) -> EthereumRegistry:
     """Our `PrefixRegistry`, to read."""
-    deployment = pinned_deployment(store)
-    assert deployment is not None, "set_up comes first"
-    signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
+    signer, deployment = _connect_signer(settings, store, account)
     return EthereumRegistry(signer, deployment.prefix_registry, deployment.block_number)
 
 
 def registry_writer(settings: Settings, store: Store, account: Account) -> RegistryWriter:
     """Our `PrefixRegistry`, to write with the operator's account."""
-    deployment = pinned_deployment(store)
-    assert deployment is not None, "set_up comes first"
-    signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
+    signer, deployment = _connect_signer(settings, store, account)
     return RegistryWriter(signer, deployment.prefix_registry)
+
+
+def _connect_signer(settings: Settings, store: Store, account: Account) -> tuple[Signer, Deployment]:
+    """Our account on the chain that we began on, and where our contracts stand there."""
+    chain_id, deployment = _pinned(store)
+    return connect_signer(account.rpc_url, account.key, chain_id, chain_options(settings)), deployment
 
 
 def _open_schemes(signer: Signer, deployment: Deployment) -> None:
