@@ -1,5 +1,6 @@
 """`open_store`: the SQL index at a URL, its tables up to date."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from alembic import command
@@ -29,14 +30,21 @@ def open_store(url: str) -> SqlStore:
     Several processes may open one database at once. Raises Invalid for a URL that is neither,
     StoreUnavailable when the database cannot be reached.
     """
-    store = SqlStore(connect(url))
+    with ExitStack() as until_open:
+        store = SqlStore(connect(url))
+        until_open.callback(store.close)
+        _bring_up_to_date(store)
+        until_open.pop_all()
+    return store
+
+
+def _bring_up_to_date(store: SqlStore) -> None:
     with store.locked("open", wait_seconds=WAIT_SECONDS) as alone:
         if not alone:
             raise StoreUnavailable(f"store: others kept opening it for {WAIT_SECONDS} s; try again")
         store.keep_write_ahead_log()
         with store.writing() as connection:
             migrate(connection)
-    return store
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

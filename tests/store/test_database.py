@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Pool, create_engine, event, text
 
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.domain.rules import Part
@@ -296,5 +296,22 @@ def test_a_database_of_a_newer_version_is_refused_in_one_sentence(store_url: str
     with store.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     store.close()
-    with pytest.raises(Invalid, match="made by a newer version"):
+    with still_open() as connections, pytest.raises(Invalid, match="made by a newer version"):
         open_store(store_url)
+    assert connections == set(), "a store that is refused leaves no connection open"
+
+
+@contextmanager
+def still_open() -> Iterator[set[int]]:
+    """The connections made within the block, by id, that nobody has closed yet."""
+    found: set[int] = set()
+    listeners = {
+        "connect": lambda connection, _: found.add(id(connection)),
+        "close": lambda connection, _: found.discard(id(connection)),
+        "close_detached": lambda connection: found.discard(id(connection)),
+    }
+    for name, listener in listeners.items():
+        event.listen(Pool, name, listener)
+    yield found
+    for name, listener in listeners.items():
+        event.remove(Pool, name, listener)
