@@ -301,9 +301,9 @@ def test_a_worker_that_is_overtaken_in_its_step_does_not_take_that_for_a_fork(wo
 def test_a_second_worker_stands_by(world: World) -> None:
     world.capture("ab")
     stop = threading.Event()
-    with world.store.hold_anchor_lock() as held:
+    with closing(open_store(world.url)) as store, world.store.hold_anchor_lock() as held:
         assert held
-        other = AnchorWorker(open_store(world.url), world.real_chain, signer_of(world.origin), lambda: 0)
+        other = AnchorWorker(store, world.real_chain, signer_of(world.origin), lambda: 0)
         thread = threading.Thread(target=other.run, args=[stop, 0.01])
         thread.start()
         thread.join(0.2)
