@@ -16,13 +16,11 @@ from api.routes.epcis.protocol import (
     PageToken,
     PerPage,
     add_options,
+    answer_list,
     choose_format,
     epcis_router,
     item_url,
-    list_page,
-    next_page,
     problems,
-    read_after,
 )
 from api.times import time_of
 from ledger.capture import ErrorBehaviour, capture
@@ -92,15 +90,15 @@ def get_capture_jobs(
     page_token: PageToken = None,
 ) -> Response:
     """The capture jobs of your own party, the newest first."""
-    media_type = choose_format(request)
     party_id = None if key.role == "admin" else key.party_id
-    page, token = list_page(
-        lambda limit: node.store.jobs(party_id=party_id, after=read_after(page_token), limit=limit),
+    return answer_list(
+        request,
         per_page,
+        page_token,
+        lambda after, limit: node.store.jobs(party_id=party_id, after=after, limit=limit),
         lambda job: job.capture_id,
+        _job_json,
     )
-    headers = {**VERSIONS, **next_page(request, token)}
-    return JSONResponse([_job_json(job) for job in page], media_type=media_type, headers=headers)
 
 
 add_options(router, "/capture/{capture_id}", "GET")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.requests import HTTPConnection
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import NodeDep
 from api.errors import NotAcceptable, UriTooLong, WrongQuery
@@ -165,14 +165,21 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def list_page(
-    read: Callable[[int], Sequence[T]], per_page: int, name_of: Callable[[T], str]
-) -> tuple[Sequence[T], str | None]:
-    """The first entries that `read` gives, and the token of the page behind them, if there is one."""
+def answer_list(
+    request: Request,
+    per_page: int,
+    page_token: str | None,
+    read: Callable[[str, int], Sequence[T]],
+    name_of: Callable[[T], str],
+    json_of: Callable[[T], Any],
+) -> Response:
+    """A page of the entries that `read(after, limit)` gives, with a link to the next when there is one."""
+    media_type = choose_format(request)
     wanted = min(per_page, PER_PAGE_MAX)
-    found = read(wanted + 1)
-    more = len(found) > wanted
-    return found[:wanted], write_after(name_of(found[wanted - 1])) if more else None
+    found = read(read_after(page_token), wanted + 1)
+    page, more = found[:wanted], len(found) > wanted
+    headers = {**VERSIONS, **next_page(request, write_after(name_of(page[-1])) if more else None)}
+    return JSONResponse([json_of(entry) for entry in page], media_type=media_type, headers=headers)
 
 
 def write_after(name: str) -> str:

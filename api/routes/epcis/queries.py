@@ -20,15 +20,14 @@ from api.routes.epcis.protocol import (
     PageToken,
     PerPage,
     add_options,
+    answer_list,
     choose_format,
     epcis_router,
     extension_prefixes,
     item_url,
-    list_page,
     next_page,
     problems,
     query_faults,
-    read_after,
 )
 from ledger.domain.errors import Invalid, Problem
 from ledger.ports import NamedQuery
@@ -55,14 +54,14 @@ def get_queries(
     page_token: PageToken = None,
 ) -> Response:
     """The named queries, by name."""
-    media_type = choose_format(request)
-    page, token = list_page(
-        lambda limit: list_queries(node, after=read_after(page_token), limit=limit),
+    return answer_list(
+        request,
         per_page,
+        page_token,
+        lambda after, limit: list_queries(node, after=after, limit=limit),
         lambda query: query.name,
+        _query_json,
     )
-    headers = {**VERSIONS, **next_page(request, token)}
-    return JSONResponse([_query_json(query) for query in page], media_type=media_type, headers=headers)
 
 
 @router.post(

@@ -16,13 +16,11 @@ from api.routes.epcis.protocol import (
     PageToken,
     PerPage,
     add_options,
+    answer_list,
     choose_format,
     epcis_router,
     item_url,
-    list_page,
-    next_page,
     problems,
-    read_after,
 )
 from ledger.ports import Delivery
 from ledger.standing import format_ms
@@ -58,14 +56,14 @@ def get_subscriptions(
     page_token: PageToken = None,
 ) -> Response:
     """Your party's subscriptions to a named query."""
-    media_type = choose_format(request)
-    page, token = list_page(
-        lambda limit: list_subscriptions(node, key, name, after=read_after(page_token), limit=limit),
+    return answer_list(
+        request,
         per_page,
+        page_token,
+        lambda after, limit: list_subscriptions(node, key, name, after=after, limit=limit),
         lambda subscription: subscription.subscription_id,
+        subscription_json,
     )
-    headers = {**VERSIONS, **next_page(request, token)}
-    return JSONResponse([subscription_json(one) for one in page], media_type=media_type, headers=headers)
 
 
 @router.post(
@@ -129,16 +127,14 @@ def get_dead_letters(
     page_token: PageToken = None,
 ) -> Response:
     """Reports that were given up because the webhook kept refusing them. This node's own addition."""
-    media_type = choose_format(request)
-    page, token = list_page(
-        lambda limit: list_dead_letters(
-            node, key, name, subscription_id, after=read_after(page_token), limit=limit
-        ),
+    return answer_list(
+        request,
         per_page,
+        page_token,
+        lambda after, limit: list_dead_letters(node, key, name, subscription_id, after=after, limit=limit),
         lambda delivery: delivery.delivery_id,
+        _delivery_json,
     )
-    headers = {**VERSIONS, **next_page(request, token)}
-    return JSONResponse([_delivery_json(one) for one in page], media_type=media_type, headers=headers)
 
 
 @router.post(
