@@ -100,7 +100,8 @@ def run(sizes: Sizes, say: Say) -> Results:
     """Start a node, measure, stop it. Raises RuntimeError when an event is not captured or not anchored."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suyuan-bench-")))
-        settings = Settings(data_dir=folder, port=_free_port(), chain_port=_free_port())
+        port, chain_port = _free_ports()
+        settings = Settings(data_dir=folder, port=port, chain_port=chain_port)
         running = start_node(settings, stack, say)
         store = running.node.store
         api_key = new_key(store, ADMIN, "admin", now_ms(), secrets.token_bytes)
@@ -197,8 +198,8 @@ def _wait_for(what: str, arrived: Callable[[], bool]) -> None:
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]

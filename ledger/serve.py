@@ -84,6 +84,8 @@ def _start_chain(settings: Settings, stack: ExitStack, say: Say) -> tuple[Accoun
     if settings.rpc_url:
         say("Connecting to the chain ...")
         return operator_account(settings), None
+    if settings.chain_port == settings.port:
+        raise Invalid(f"SUYUAN_PORT and SUYUAN_CHAIN_PORT are both {settings.port}: choose two ports")
     _check_port_free("127.0.0.1", settings.chain_port, "SUYUAN_CHAIN_PORT")
     say("Starting the embedded chain (Ganache) ...")
     chain = ganache.start(settings.data_dir / "chain", settings.chain_port)

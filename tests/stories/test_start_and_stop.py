@@ -66,6 +66,15 @@ def test_an_unreachable_chain_is_said_in_one_sentence(node: NodeProcess) -> None
     )
 
 
+def test_one_port_for_two_is_refused_before_anything_starts(node: NodeProcess) -> None:
+    node.chain_port = node.port
+    refused = node.suyuan("serve")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"suyuan: SUYUAN_PORT and SUYUAN_CHAIN_PORT are both {node.port}: choose two ports\n"
+    )
+
+
 def test_a_misspelt_setting_is_named(node: NodeProcess) -> None:
     node.settings["SUYUAN_PRT"] = "8001"
     refused = node.suyuan("serve")
