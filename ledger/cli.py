@@ -1,4 +1,5 @@
-"""The command `suyuan`: what can be asked for. What is done about it is in `running` and `commands`.
+"""The command `suyuan`: what can be asked for. What is done about it is in `running`,
+`commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -76,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         "audit", help="check every event, root and anchor; exit code 1 when one is off"
     )
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
-    auditing.set_defaults(run="ledger.commands:run_audit")
+    auditing.set_defaults(run="ledger.chain_commands:run_audit")
 
     _add_label(subcommands)
     _add_master_data(subcommands)
@@ -145,14 +146,14 @@ def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     registry = subcommands.add_parser("registry", help="who owns which identifier prefix")
     actions = registry.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="all prefixes as of the newest final block")
-    listing.set_defaults(run="ledger.commands:run_registry_list")
+    listing.set_defaults(run="ledger.chain_commands:run_registry_list")
     allocate = actions.add_parser(
         "allocate", help="give a prefix below one that the operator owns to a party"
     )
     allocate.add_argument("prefix", metavar="PREFIX", help="e.g. a GS1 company prefix, 0614141")
     allocate.add_argument("party", metavar="PARTY")
     allocate.add_argument("--scheme", default=GS1)
-    allocate.set_defaults(run="ledger.commands:run_registry_allocate")
+    allocate.set_defaults(run="ledger.chain_commands:run_registry_allocate")
 
 
 def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,4 +1,4 @@
-"""What the commands of `suyuan` do, but for running a node and verifying. Each returns its exit code."""
+"""What the commands of `suyuan` do that need the store alone. Each returns its exit code."""
 
 import argparse
 import json
@@ -11,9 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, cast, get_args
 
-import ganache
 from labels import Format, find_sheet, find_template, layout, prepare_print, to_terminal, write_labels
-from ledger.audit import audit
 from ledger.capture import ErrorBehaviour, capture
 from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
@@ -35,7 +33,6 @@ from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, Party, Store
 from ledger.prove import prove_event, prove_item
-from ledger.setup import Account, connect_chain, connect_registry, operator_account, registry_writer
 from ledger.store import open_store
 from ledger.watch import watch
 
@@ -43,7 +40,8 @@ WATCH_SECONDS: Final = 1.0
 
 
 @contextmanager
-def _open_store(settings: Settings) -> Iterator[Store]:
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store of the node in this folder. Raises NotFound where there is none."""
     if not settings.trust_path.exists():
         raise NotFound(f"no node in {settings.data_dir}: start it once with `suyuan serve`")
     store = open_store(settings.store_url)
@@ -56,19 +54,11 @@ def _open_store(settings: Settings) -> Iterator[Store]:
 @contextmanager
 def _open_node() -> Iterator[Node]:
     settings = Settings.from_env()
-    with _open_store(settings) as store:
+    with opened_store(settings) as store:
         yield open_node(settings, store)
 
 
-def _account(settings: Settings) -> Account:
-    """The operator's account on the chain that is running now."""
-    if settings.rpc_url:
-        return operator_account(settings)
-    keys = ganache.read_keys(settings.data_dir / "chain")
-    return Account(f"http://127.0.0.1:{settings.chain_port}", keys[0])
-
-
-# --- capture, prove, audit, label
+# --- capture, prove, label
 
 
 def run_capture(arguments: argparse.Namespace) -> int:
@@ -160,18 +150,6 @@ def run_prove(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_audit(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env()
-    with _open_store(settings) as store:
-        chain = None if arguments.offline else connect_chain(settings, store, _account(settings))
-        findings = 0
-        for finding in audit(store, chain):
-            findings += 1
-            print(finding)
-        print(f"{store.log_size()} events checked, {findings} findings")
-    return 1 if findings else 0
-
-
 def run_label(arguments: argparse.Namespace) -> int:
     with _open_node() as node:
         fields = parse_fields(arguments.data)
@@ -193,7 +171,7 @@ def run_label(arguments: argparse.Namespace) -> int:
 
 
 def run_masterdata_import(arguments: argparse.Namespace) -> int:
-    with _open_store(Settings.from_env()) as store:
+    with opened_store(Settings.from_env()) as store:
         imported = import_master_data(store, arguments.file, dry_run=arguments.dry_run)
     would = "would be " if arguments.dry_run else ""
     print(f"{imported.added} {would}added, {imported.changed} {would}changed, {imported.same} the same")
@@ -201,7 +179,7 @@ def run_masterdata_import(arguments: argparse.Namespace) -> int:
 
 
 def run_masterdata_export(arguments: argparse.Namespace) -> int:
-    with _open_store(Settings.from_env()) as store:
+    with opened_store(Settings.from_env()) as store:
         print(f"{arguments.file}: {export_master_data(store, arguments.file)} entries")
     return 0
 
@@ -225,40 +203,6 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         raise NotFound(f"{path}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-# --- registry
-
-
-def run_registry_list(_: argparse.Namespace) -> int:
-    settings = Settings.from_env()
-    with _open_store(settings) as store:
-        names = {party.account: party.party_id for party in store.parties()}
-        entries, block = connect_registry(settings, store, _account(settings)).entries()
-    for entry in sorted(entries, key=lambda e: (e.scheme, e.text)):
-        state = "active" if entry.active else "inactive"
-        owner = f"0x{entry.owner.hex()} {names.get(entry.owner, '')}"
-        print(f"{entry.scheme:<8} {entry.text or '(root)':<16} {state:<9} {owner}")
-    print(f"as of block {block}")
-    return 0
-
-
-def run_registry_allocate(arguments: argparse.Namespace) -> int:
-    settings = Settings.from_env()
-    with _open_store(settings) as store:
-        party = _party(store, arguments.party)
-        writer = registry_writer(settings, store, _account(settings))
-        writer.allocate(arguments.scheme, arguments.prefix, party.account)
-    print(f"{arguments.scheme} {arguments.prefix} belongs to {party.party_id} now")
-    return 0
-
-
-def _party(store: Store, party_id: str) -> Party:
-    party = store.party(party_id)
-    if party is None:
-        known = ", ".join(known.party_id for known in store.parties())
-        raise NotFound(f"no party {party_id!r} here; there are {known}")
-    return party
 
 
 # --- keys

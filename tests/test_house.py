@@ -3,6 +3,7 @@
 import argparse
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -61,7 +62,16 @@ def test_the_domain_touches_no_file_network_clock_or_chance(path: Path) -> None:
     assert not re.search(r"\b(open|print|input)\(|\.(now|utcnow|today)\(", text)
 
 
-COMPOSERS = {"cli.py", "commands.py", "deliver.py", "running.py", "serve.py", "setup.py", "worker.py"}
+COMPOSERS = {
+    "chain_commands.py",
+    "cli.py",
+    "commands.py",
+    "deliver.py",
+    "running.py",
+    "serve.py",
+    "setup.py",
+    "worker.py",
+}
 """They put the parts together and so may know all of them."""
 
 SERVICES = [path for path in sorted((ROOT / "ledger").glob("*.py")) if path.name not in COMPOSERS]
@@ -72,6 +82,11 @@ def test_services_know_the_store_and_the_chain_only_as_ports(path: Path) -> None
     for module in imports_of(path):
         assert package_of(module) not in {"sqlalchemy", "web3", "fastapi", "alembic"}, module
         assert not module.startswith(("ledger.store", "ledger.chain")), module
+
+
+def test_a_command_that_needs_no_chain_does_not_load_its_client() -> None:
+    loaded = "import ledger.commands, sys; sys.exit('web3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0
 
 
 def test_only_the_store_knows_sql_only_the_chain_knows_web3_and_only_the_api_knows_http() -> None:
