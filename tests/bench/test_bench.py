@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import queries
 from bench.__main__ import main
 from bench.documents import count_serials, make_documents
+from bench.trade import trade_documents
 from ledger.domain.event_parser import parse_document
 
 TINY = ["--documents=2", "--events-per-document=5", "--connections=2", "--naive-txs=3", "--repeats=1"]
@@ -38,3 +40,48 @@ def test_the_benchmark_prints_its_ratios_keeps_its_figures_and_leaves_nothing_ru
     )
     assert results["naive"][0]["contract_calls_per_second"] > 0
     assert not multiprocessing.active_children()
+
+
+def test_the_filled_trade_is_always_the_same_and_has_no_faults() -> None:
+    documents = [parse_document(raw) for raw in trade_documents(0, 2_000)]
+
+    assert list(trade_documents(1_000, 1_000)) == list(trade_documents(0, 2_000))[1:]
+    assert not any(document.problems for document in documents)
+    events = [event for document in documents for _, event in document.events]
+    assert len({event.event_id for event in events}) == 2_000
+    steps = {name: [event.biz_step for event in events].count(name) for name in ("shipping", "receiving")}
+    assert steps == {"shipping": 400, "receiving": 400}
+
+
+@pytest.mark.slow
+def test_the_query_benchmark_goes_on_with_a_filled_database_and_tells_plans_and_ratios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for events in (600, 1_000):
+        keep, folder = tmp_path / "kept", tmp_path / str(events)
+        arguments = [f"--events={events}", "--databases=sqlite", f"--keep={keep}", f"--results={folder}"]
+        assert queries.main(arguments) == 0
+
+    assert "ratio" in capsys.readouterr().out
+    result = json.loads((tmp_path / "1000" / "queries.json").read_text())["results"]["sqlite"]
+    assert result["events"] == 1_000
+    assert result["filling"]["events"] == 400
+    for measured in result["queries"].values():
+        assert 0 < measured["service"]["p50"] <= measured["service"]["p95"]
+        assert any("USING" in step for step in measured["plan"])
+        assert not measured["reads_whole"]
+
+
+@pytest.mark.parametrize(
+    ("step", "whole"),
+    [
+        ("Seq Scan on event read", True),
+        ("Index Only Scan using event_by_biz_step on event read", False),
+        ("Seq Scan on log_head", False),
+        ("SCAN read", True),
+        ("SCAN read USING INDEX event_by_time", False),
+        ("SCAN page", False),
+    ],
+)
+def test_a_plan_that_reads_a_big_table_whole_is_told_from_one_that_does_not(step: str, whole: bool) -> None:
+    assert queries.reads_whole(step) is whole
