@@ -1,7 +1,8 @@
 """How fast a node captures, beside one tx for each event on the same chain in the same run.
 
-The node is what `suyuan serve` starts, in a temporary folder: API, anchor worker, SQLite and the
-embedded chain, all on this machine together with the client. An event counts as captured when its 202
+The node is what `suyuan serve` starts, in a temporary folder: API, anchor worker, the database and the
+embedded chain, all on this machine together with the client. It is measured on SQLite, then on PostgreSQL,
+with documents in JSON and in XML. An event counts as captured when its 202
 has arrived: it is then validated, durable and indexed, and the receipt is signed. Anchoring goes on at
 the same time.
 """
@@ -20,7 +21,8 @@ from pathlib import Path
 
 import ganache
 from bench.client import send_documents, start_client
-from bench.documents import count_serials, make_documents
+from bench.documents import count_serials, make_documents, to_xml
+from bench.filled import postgres_url
 from bench.machine import cpu_seconds, find_children, machine_cpu_seconds, peak_memory_mib
 from bench.naive import call_contract, send_hashes
 from contracts import CONTRACTS_DIR
@@ -39,11 +41,17 @@ _LOOK_AGAIN_SECONDS = 0.05
 _GAS_AT_A_MILLION = "anchor at 1,000,000 events"
 
 Say = Callable[[str], None]
+Kind = tuple[str, int]
+"""What a document is: its binding, and the EPCs in each event."""
+
+JSON_1: Kind = ("JSON", 1)
+KINDS: tuple[Kind, ...] = (JSON_1, ("JSON", 20), ("XML", 1))
+DATABASES = ("SQLite", "PostgreSQL")
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured. Documents with 20 EPCs in each event are a third as many."""
+    """How much is measured, on each database."""
 
     documents: int = 90
     events_per_document: int = 100
@@ -59,6 +67,7 @@ class Capture:
     events_per_second: float
     links_per_second: float
     api_cpu_ms_per_event: float
+    database_cpu_ms_per_event: float  # of PostgreSQL's processes; SQLite is in the API's
     seconds_until_anchored: float  # from the last acknowledgement
 
 
@@ -72,14 +81,15 @@ class Naive:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All measurements of one run; each list has one entry for each repeat."""
+    """All measurements on one database; each list has one entry for each repeat."""
 
-    captures: dict[int, list[Capture]]  # by EPCs in each event
+    captures: dict[str, list[Capture]]  # by kind of document
     naive: list[Naive]
     gas_per_anchor: list[int]  # of the anchors in this run, the first of the log apart
     gas_at_a_million_events: int  # the committed measurement of the contract's own tests
     log_size: int
     peak_memory_mib: dict[str, float]  # by process
+    load: tuple[float, float, float]  # of the machine, when it was over
     others_cpu_percent: float  # what other programs took of the machine's processor time meanwhile
 
 
@@ -90,33 +100,47 @@ class _Bench:
     client: ProcessPoolExecutor
     serials: Iterator[int]
     sizes: Sizes
+    postmaster: int | None  # of a PostgreSQL that we started
 
     @property
     def store(self) -> Store:
         return self.running.node.store
 
 
-def run(sizes: Sizes, say: Say) -> Results:
+def name_of(kind: Kind) -> str:
+    binding, epcs = kind
+    return f"{binding}, {epcs} EPC{'s' if epcs > 1 else ''} and lot in an event"
+
+
+def run(sizes: Sizes, say: Say) -> dict[str, Results]:
+    """What was measured on each database."""
+    return {database: _run_on(database, sizes, say) for database in DATABASES}
+
+
+def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
     """Start a node, measure, stop it. Raises RuntimeError when an event is not captured or not anchored."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suyuan-bench-")))
+        folder.chmod(0o711)  # PostgreSQL runs as a user of its own
+        url = postgres_url(folder / "postgresql", stack) if database == "PostgreSQL" else ""
         port, chain_port = _free_ports()
-        settings = Settings(data_dir=folder, port=port, chain_port=chain_port)
+        settings = Settings(data_dir=folder / "node", database_url=url, port=port, chain_port=chain_port)
         running = start_node(settings, stack, say)
         store = running.node.store
         api_key = new_key(store, ADMIN, "admin", now_ms(), secrets.token_bytes)
         client = stack.enter_context(start_client())
-        bench = _Bench(running, api_key, client, count_serials(), sizes)
+        bench = _Bench(running, api_key, client, count_serials(), sizes, _find_postmaster(folder))
         _wait_for("the registered prefixes", lambda: bool(store.prefixes()))
-        say("Warming up ...")
-        _capture(bench, 2, 1)
-        captures: dict[int, list[Capture]] = {1: [], 20: []}
+        say(f"{database}: warming up ...")
+        _capture(bench, 2, JSON_1)
+        captures: dict[str, list[Capture]] = {name_of(kind): [] for kind in KINDS}
         naive = []
-        begun, others_before = time.monotonic(), _others_cpu_seconds()
+        begun, others_before = time.monotonic(), _others_cpu_seconds(bench)
         for repeat in range(1, sizes.repeats + 1):
-            say(f"Repeat {repeat} of {sizes.repeats} ...")
-            captures[1].append(_capture(bench, sizes.documents, 1))
-            captures[20].append(_capture(bench, -(-sizes.documents // 3), 20))
+            say(f"{database}: repeat {repeat} of {sizes.repeats} ...")
+            for kind in KINDS:
+                documents = sizes.documents if kind == JSON_1 else -(-sizes.documents // 3)
+                captures[name_of(kind)].append(_capture(bench, documents, kind))
             naive.append(_anchor_naively(bench, repeat))
         return Results(
             captures,
@@ -129,22 +153,30 @@ def run(sizes: Sizes, say: Say) -> Results:
                 "anchor worker": peak_memory_mib(running.worker.process.pid),
                 "embedded chain": peak_memory_mib(_find_chain()),
             },
+            os.getloadavg(),
             100
-            * (_others_cpu_seconds() - others_before)
+            * (_others_cpu_seconds(bench) - others_before)
             / (time.monotonic() - begun)
             / (os.cpu_count() or 1),
         )
 
 
-def _capture(bench: _Bench, document_count: int, epcs_per_event: int) -> Capture:
+def _capture(bench: _Bench, document_count: int, kind: Kind) -> Capture:
+    binding, epcs_per_event = kind
     sizes, store, api = bench.sizes, bench.store, bench.running.api.process.pid
     documents = make_documents(bench.serials, document_count, sizes.events_per_document, epcs_per_event)
+    if binding == "XML":
+        documents = [to_xml(document) for document in documents]
     events = document_count * sizes.events_per_document
-    size_before, cpu_before = store.log_size(), cpu_seconds(api)
+    size_before, cpu_before, database_before = (
+        store.log_size(),
+        cpu_seconds(api),
+        _database_cpu_seconds(bench),
+    )
     port = bench.running.node.settings.port
     seconds = bench.client.submit(send_documents, port, bench.api_key, documents, sizes.connections).result()
     acknowledged = time.perf_counter()
-    cpu = cpu_seconds(api) - cpu_before
+    cpu, database_cpu = cpu_seconds(api) - cpu_before, _database_cpu_seconds(bench) - database_before
     if store.log_size() != size_before + events:
         raise RuntimeError(f"sent {events} events, the log grew by {store.log_size() - size_before}")
     _wait_for("the anchor", lambda: _anchored_size(store) == store.log_size())
@@ -153,6 +185,7 @@ def _capture(bench: _Bench, document_count: int, epcs_per_event: int) -> Capture
         events_per_second=events / seconds,
         links_per_second=events * links_per_event / seconds,
         api_cpu_ms_per_event=1000 * cpu / events,
+        database_cpu_ms_per_event=1000 * database_cpu / events,
         seconds_until_anchored=time.perf_counter() - acknowledged,
     )
 
@@ -185,9 +218,21 @@ def _find_chain() -> int:
     return next(pid for pid, command in find_children().items() if "server.cjs" in command)
 
 
-def _others_cpu_seconds() -> float:
+def _find_postmaster(folder: Path) -> int | None:
+    pid_file = folder / "postgresql" / "postmaster.pid"
+    return int(pid_file.read_text().split()[0]) if pid_file.exists() else None
+
+
+def _database_cpu_seconds(bench: _Bench) -> float:
+    """Of a PostgreSQL that we started; 0 for SQLite, which has no process, and for another's server."""
+    if bench.postmaster is None:
+        return 0.0
+    return sum(map(cpu_seconds, (bench.postmaster, *find_children(bench.postmaster))))
+
+
+def _others_cpu_seconds(bench: _Bench) -> float:
     ours = (os.getpid(), *find_children())
-    return machine_cpu_seconds() - sum(map(cpu_seconds, ours))
+    return machine_cpu_seconds() - sum(map(cpu_seconds, ours)) - _database_cpu_seconds(bench)
 
 
 def _wait_for(what: str, arrived: Callable[[], bool]) -> None:

@@ -29,9 +29,10 @@ def send_documents(port: int, api_key: str, documents: Sequence[bytes], connecti
 
 
 def _send(port: int, api_key: str, documents: Sequence[bytes]) -> None:
-    headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
     connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     for document in documents:
+        kind = "application/xml" if document.startswith(b"<") else "application/json"
+        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": kind}
         connection.request("POST", "/epcis/capture", document, headers)
         response = connection.getresponse()
         answer = response.read()

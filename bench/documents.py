@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from ledger.domain.epc_format import translate
+from ledger.domain.event_parser import parse_document
+from ledger.domain.events import event_to_json
+from ledger.xml import write_xml
+
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 SERIALS_PER_LOT = 5_000
+_COMPANY_DIGITS = 7
 
 _SITE = "urn:epc:id:sgln:9506000.00010.0"
 _CUSTOMER = "urn:epc:id:pgln:9506001.00001"
@@ -20,6 +26,13 @@ def make_documents(serials: Iterator[int], documents: int, events: int, epcs_per
     Each event names the next `epcs_per_event` serials and their lot, so it has one link more than EPCs.
     """
     return [_document([_event(serials, epcs_per_event) for _ in range(events)]) for _ in range(documents)]
+
+
+def to_xml(document: bytes) -> bytes:
+    """The same document in the XML binding, with EPC URNs as well."""
+    events = [event_to_json(event) for _, event in parse_document(document).events]
+    urns = [translate(event, "Always_EPC_URN", lambda _: _COMPANY_DIGITS) for event in events]
+    return write_xml(urns, "EPCISDocument", "2026-09-02T08:55:00+08:00", "Always_URN")
 
 
 def count_serials() -> Iterator[int]:

@@ -32,10 +32,10 @@ def machine_cpu_seconds() -> float:
     return (user + nice + system + sum(others)) / _TICKS_PER_SECOND
 
 
-def find_children() -> dict[int, str]:
-    """Process id and command line of each running child of ours."""
+def find_children(parent: int | None = None) -> dict[int, str]:
+    """Process id and command line of each running child of a process, or of ours."""
     children: dict[int, str] = {}
-    for file in Path("/proc/self/task").glob("*/children"):
+    for file in Path(f"/proc/{parent or 'self'}/task").glob("*/children"):
         for pid in file.read_text().split():
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
             children[int(pid)] = command.replace(b"\0", b" ").decode()

@@ -8,9 +8,11 @@ import pytest
 
 from bench import queries
 from bench.__main__ import main
-from bench.documents import count_serials, make_documents
+from bench.documents import count_serials, make_documents, to_xml
 from bench.trade import trade_documents
+from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import parse_document
+from ledger.xml import parse_xml
 
 TINY = ["--documents=2", "--events-per-document=5", "--connections=2", "--naive-txs=3", "--repeats=1"]
 
@@ -34,12 +36,31 @@ def test_the_benchmark_prints_its_ratios_keeps_its_figures_and_leaves_nothing_ru
 
     assert "ratio" in capsys.readouterr().out
     results = json.loads((tmp_path / "capture.json").read_text())["results"]
-    assert results["log_size"] == 2 * 5 * 2 + 5  # warming up, one EPC, and a third as many with 20
-    assert all(
-        capture["events_per_second"] > 0 for captures in results["captures"].values() for capture in captures
-    )
-    assert results["naive"][0]["contract_calls_per_second"] > 0
+    assert set(results) == {"SQLite", "PostgreSQL"}
+    for measured in results.values():
+        assert (
+            measured["log_size"] == 2 * 5 * 2 + 2 * 5
+        )  # warming up, one EPC, a third as many with 20 and in XML
+        assert all(
+            capture["events_per_second"] > 0
+            for captures in measured["captures"].values()
+            for capture in captures
+        )
+        assert measured["naive"][0]["contract_calls_per_second"] > 0
     assert not multiprocessing.active_children()
+
+
+def test_the_documents_in_xml_are_the_same_events_as_those_in_json() -> None:
+    (document,) = make_documents(count_serials(), 1, 10, 20)
+
+    in_xml = parse_xml(to_xml(document))
+
+    assert not in_xml.problems
+    assert b"urn:epc:id:sgtin:9506000.013435.S" in to_xml(document)
+    in_json = parse_document(document)
+    assert [event_hashes(event) for _, event in in_xml.events] == [
+        event_hashes(event) for _, event in in_json.events
+    ]
 
 
 def test_the_filled_trade_is_always_the_same_and_has_no_faults() -> None:
