@@ -1,15 +1,17 @@
 """Write and read many rows at once, at the driver's full speed.
 
 Inserting is one statement, compiled once: SQLite runs it for each row, PostgreSQL is given
-one array for each column, which spares it a message for each row.
+one array for each column, which spares it a message for each row. We write the arrays: the
+driver's own way, value by value, took a fifth of the processor time of a capture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Column, Connection, Insert, Row, Select, Table, bindparam, func, select
+from sqlalchemy import Column, Connection, Insert, Row, Select, Table, Text, bindparam, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
 _IN_LIST_MAX = 500
@@ -27,7 +29,7 @@ def insert_rows(
         connection.exec_driver_sql(_sqlite_insert(table, on_conflict), rows)
     else:
         arrays = dict(zip(table.columns.keys(), zip(*rows, strict=True), strict=True))
-        connection.execute(_postgres_insert(table, on_conflict), {k: list(v) for k, v in arrays.items()})
+        connection.execute(_postgres_insert(table, on_conflict), {k: _array(v) for k, v in arrays.items()})
 
 
 @cache
@@ -42,13 +44,33 @@ def _sqlite_insert(table: Table, on_conflict: OnConflict) -> str:
 
 @cache
 def _postgres_insert(table: Table, on_conflict: OnConflict) -> Insert:
-    columns = [func.unnest(bindparam(c.name, type_=postgresql.ARRAY(c.type))) for c in table.columns]
+    columns = [
+        func.unnest(cast(bindparam(c.name, type_=Text), postgresql.ARRAY(_plain(c)))) for c in table.columns
+    ]
     insert = postgresql.insert(table).from_select(table.columns.keys(), select(*columns))
     if on_conflict == "keep":
         insert = insert.on_conflict_do_nothing()
     if on_conflict == "replace":
         insert = insert.on_conflict_do_update(index_elements=table.primary_key, set_=_others(table, insert))
     return insert
+
+
+def _plain(column: Column[Any]) -> TypeEngine[Any]:
+    """The type without its collation, which a value has not."""
+    return Text() if isinstance(column.type, Text) else column.type
+
+
+def _array(values: Iterable[Any]) -> str:
+    """An array as PostgreSQL reads it (its manual, 8.15.6)."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bytes):
+        return '"\\\\x' + value.hex() + '"'
+    return "NULL" if value is None else str(value)
 
 
 def _others(table: Table, insert: sqlite.Insert | postgresql.Insert) -> dict[str, Any]:

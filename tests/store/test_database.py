@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, Pool, create_engine, event, text
+from sqlalchemy import Connection, Engine, Pool, create_engine, event, select, text
 
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.domain.rules import Part
 from ledger.ports import AnchorState
-from ledger.store import SqlStore, open_store
+from ledger.store import SqlStore, open_store, tables
+from ledger.store.bulk import insert_rows
 from ledger.store.database import connect
 from ledger.store.parts import read_parts
 from ledger.store.tables import metadata
@@ -315,3 +316,39 @@ def still_open() -> Iterator[set[int]]:
     yield found
     for name, listener in listeners.items():
         event.remove(Pool, name, listener)
+
+
+def test_bulk_rows_keep_every_character_byte_and_missing_value(store: SqlStore) -> None:
+    texts = [
+        "",
+        "NULL",
+        "null",
+        '"',
+        "\\",
+        '\\"',
+        "{a,b}",
+        "a,b",
+        " x ",
+        "\n\t",
+        "溯源 😀",
+        "'; --",
+        "%s %(a)s :b",
+    ]
+    rows = [(bytes([n, 0, 255, 92]), text.encode(), text, "admin", n, None) for n, text in enumerate(texts)]
+    with store.writing() as connection:
+        insert_rows(connection, tables.party, [(text, text, text, text.encode()) for text in texts])
+        insert_rows(connection, tables.api_key, rows)
+        rules = [(f"{n}", "p", n, n, n % 2 == 0, text, text, text) for n, text in enumerate(texts)]
+        insert_rows(connection, tables.capture_job, rules)
+        numbers = [("n", number, 1) for number in (-1.7976931348623157e308, -0.5, 5e-324, 0.1, 1e22)]
+        insert_rows(connection, tables.event_number, numbers)
+
+    with store.reading() as connection:
+        assert sorted(connection.execute(select(tables.api_key)).all()) == rows
+        assert set(connection.execute(select(tables.party.c.name, tables.party.c.account)).all()) == {
+            (text, text.encode()) for text in texts
+        }
+        jobs = connection.execute(select(tables.capture_job)).all()
+        assert sorted(jobs) == sorted(rules)
+        found = connection.execute(select(tables.event_number).order_by(tables.event_number.c.number)).all()
+        assert found == numbers
