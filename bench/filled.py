@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.trade import COMPANY, EVENTS_PER_DOCUMENT, trade_documents
+from bench.trade import COMPANY, trade_documents
 from ledger.capture import capture
 from ledger.config import Settings
 from ledger.domain.access import GS1, PrefixEntry
@@ -80,10 +80,10 @@ def fill(filled: Filled, events: int, say: Say) -> Filling:
     submitter = authenticate(filled.store, filled.api_key)
     first = filled.store.log_size()
     begun, cpu, said = time.perf_counter(), time.process_time(), time.perf_counter()
-    for n, document in enumerate(trade_documents(first, max(0, events - first)), 1):
+    for document in trade_documents(first, max(0, events - first)):
         capture(filled.node, submitter, document)
         if time.perf_counter() - said > _SAY_EVERY_SECONDS:
             said = time.perf_counter()
-            captured = n * EVENTS_PER_DOCUMENT
-            say(f"{first + captured:,} events, {captured / (said - begun):,.0f} events/s ...")
+            size = filled.store.log_size()
+            say(f"{size:,} events, {(size - first) / (said - begun):,.0f} events/s ...")
     return Filling(max(0, events - first), time.perf_counter() - begun, time.process_time() - cpu)
