@@ -10,6 +10,7 @@ from ledger.domain.errors import NotAllowed
 from ledger.node import Node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
+from ledger.verify import JsonRpcChain
 
 
 def _node(request: HTTPConnection) -> Node:
@@ -18,6 +19,12 @@ def _node(request: HTTPConnection) -> Node:
 
 
 NodeDep = Annotated[Node, Depends(_node)]
+
+
+def chain_of(node: Node) -> JsonRpcChain | None:
+    """The chain that verdicts are asked of; None when the node was told no RPC URL."""
+    rpc_url = node.trust.rpc_url
+    return JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
 
 
 def _api_key(request: HTTPConnection, node: NodeDep) -> ApiKey:

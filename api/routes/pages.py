@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.dependencies import Id, NodeDep
+from api.dependencies import Id, NodeDep, chain_of
 from api.i18n import choose_language
 from api.item_view import item_view
 from api.pages import render
@@ -14,7 +14,6 @@ from ledger.demo.world import load_world
 from ledger.history import item_history
 from ledger.node import Node
 from ledger.ports import AnchorState
-from ledger.verify import JsonRpcChain
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,9 +37,7 @@ def get_console(request: Request, node: NodeDep) -> Response:
 @router.get("/item")
 def get_item(request: Request, node: NodeDep, text: Id) -> Response:
     """The history of an item with its verdict, computed for this very answer. 404 when there is no event."""
-    rpc_url = node.trust.rpc_url
-    chain = JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
-    history = item_history(node, text.strip(), chain)
+    history = item_history(node, text.strip(), chain_of(node))
     view = item_view(history, node.trust, choose_language(request))
     status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
     return render(request, "item.html", {"item": view}, status)
