@@ -80,7 +80,7 @@ def judge_cold_chain(
     *,
     complete: bool,
 ) -> ColdChain:
-    """An excursion counts whatever else is missing; "in range" needs readings, a range and the whole history."""
+    """An excursion counts whatever is missing; "in range" needs readings, a range and the whole history."""
     if excursions:
         return ColdChain.OUT_OF_RANGE
     if not readings:

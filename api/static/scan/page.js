@@ -8,7 +8,7 @@ import { signal } from "./signals.js";
 import { startSync } from "./sync.js";
 
 const LOOKUP_TIMEOUT_MS = 8_000;
-const WEDGE_GAP_MS = 80; // a scanner types faster than any person
+const WEDGE_GAP_MS = 1_000; // a longer pause begins a new code
 const $ = id => document.getElementById(id);
 const TEXTS = JSON.parse($("texts").textContent);
 const ALL_STEPS = $("texts").dataset.steps.split(" ");

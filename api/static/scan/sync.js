@@ -70,10 +70,10 @@ async function send(body, key) {
 }
 
 function judge(ok, said, status) {
-  const problems = [said.detail ?? said.title, ...(said.errors ?? said.warnings ?? []).map(line)].filter(Boolean);
+  const problems = [said.detail ?? said.title, ...(said.problems ?? said.warnings ?? []).map(line)].filter(Boolean);
   const detail = problems.join("\n").slice(0, DETAIL_MAX) || `HTTP ${status}`;
   if (!ok) return { state: "refused", detail };
   return said.warnings?.length ? { state: "warned", detail } : { state: "sent", detail: "" };
 }
 
-const line = problem => problem.detail ?? problem.message ?? problem.warning ?? JSON.stringify(problem);
+const line = problem => problem.message ?? problem.warning ?? JSON.stringify(problem);
