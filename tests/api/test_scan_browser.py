@@ -290,9 +290,12 @@ def test_a_refused_event_is_shown_and_does_not_stop_those_behind_it(
         enter(page, SGTIN + "S1")
         page.get_by_role("button", name="Pack", exact=True).tap()
         expect(page.locator("#message")).to_have_text("Now scan the container")
+        expect(page.locator("#message")).to_be_in_viewport()
+        expect(page.locator("#pending")).to_be_in_viewport()
         enter(page, SGTIN + "S1")
         expect(page.locator("#message")).to_have_text("The container cannot be the item itself.")
         enter(page, SSCC)
+        expect(page.locator("#record")).to_have_text("Record: Pack · (00) 095060000000000015")
         page.get_by_role("button", name="Record: Pack").tap()
         expect(page.locator("#problem-list")).to_contain_text("Not accepted: Pack")
         expect(page.locator("#problem-list")).to_contain_text("9506000")  # whose prefix it is

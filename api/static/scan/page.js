@@ -115,7 +115,8 @@ function choose(step) {
   if (chosen.wantsParent) tell(say("scan_parent"));
 }
 
-const label = () => `${say(`do_${chosen.step}`)}${chosen.parent ? ` · ${chosen.parent.uri.split("/").slice(-2).join(" ")}` : ""}`;
+const label = () => `${say(`do_${chosen.step}`)}${chosen.parent ? ` · ${lastKey(chosen.parent.uri)}` : ""}`;
+const lastKey = uri => uri.replace(/^.*\/(\d{2,4})\/([^/]+)$/, "($1) $2");
 
 async function takeParent(text) {
   const choice = chosen;
