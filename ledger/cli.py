@@ -80,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     auditing.set_defaults(run="ledger.chain_commands:run_audit")
 
     _add_label(subcommands)
+    _add_print(subcommands)
     _add_master_data(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
@@ -135,6 +136,43 @@ def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="move everything right and down by so many mm, for a printer that is off",
     )
     label.set_defaults(run="ledger.commands:run_label")
+
+
+def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    printing = subcommands.add_parser("print", help="print labels with new serials, and steer print jobs")
+    actions = printing.add_subparsers(required=True, metavar="ACTION")
+    new = actions.add_parser("new", help="order labels, and follow the job until it rests")
+    new.add_argument("gtin", metavar="GTIN")
+    new.add_argument("serial", metavar="SERIAL", help="the first one, e.g. SN00000001")
+    new.add_argument("count", type=int, metavar="COUNT")
+    new.add_argument("--printer", required=True, help="one of SUYUAN_PRINTERS")
+    new.add_argument("--template", default="product-50x30", help="default: %(default)s")
+    new.add_argument("--dpi", type=int, default=203, help="of the printer (default: %(default)s)")
+    new.add_argument("--data", action="append", default=[], metavar="NAME=TEXT", help="a field")
+    _add_print_key(new, "ledger.commands:run_print_new")
+    listing = actions.add_parser("list", help="the newest jobs of your party")
+    _add_print_key(listing, "ledger.commands:run_print_list")
+    for action, meaning in (
+        ("follow", "show a job's progress until it rests"),
+        ("pause", "begin no further chunk"),
+        ("resume", "go on"),
+        ("cancel", "print no more of it"),
+        ("confirm", "you looked: the chunk in doubt is on paper, all of it"),
+        ("reprint", "print the chunk in doubt again, or from --first labels that are on paper"),
+    ):
+        steering = actions.add_parser(action, help=meaning)
+        steering.add_argument("job", metavar="JOB")
+        if action == "reprint":
+            steering.add_argument("--reason", required=True, help="it is recorded")
+            steering.add_argument("--first", default="", metavar="SERIAL")
+            steering.add_argument("--count", type=int, default=1, help="default: %(default)s")
+        _add_print_key(steering, f"ledger.commands:run_print_{action}")
+
+
+def _add_print_key(parser: argparse.ArgumentParser, run: str) -> None:
+    parser.add_argument("--key", help="API key (default: the demo key of --role)")
+    parser.add_argument("--role", default="manufacturer", help="whose demo key to use (default: %(default)s)")
+    parser.set_defaults(run=run)
 
 
 def _millimetres(text: str) -> tuple[float, float]:

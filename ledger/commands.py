@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -16,6 +16,7 @@ from ledger.capture import ErrorBehaviour, capture
 from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
+from ledger.domain.print_job import PrintJob
 from ledger.intake import (
     Capture,
     Captured,
@@ -32,11 +33,25 @@ from ledger.masterdata import export_master_data, import_master_data
 from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, Party, Store
+from ledger.printing import (
+    PrintOrder,
+    cancel_job,
+    confirm_job,
+    create_job,
+    find_job,
+    list_jobs,
+    pause_job,
+    reprint_job,
+    resume_job,
+)
+from ledger.progress import ProgressBar
 from ledger.prove import prove_event, prove_item
 from ledger.store import open_store
 from ledger.watch import watch
 
 WATCH_SECONDS: Final = 1.0
+PRINT_LOOK_SECONDS: Final = 0.5
+PRINT_JOBS_SHOWN: Final = 50
 
 
 @contextmanager
@@ -165,6 +180,92 @@ def run_label(arguments: argparse.Namespace) -> int:
     with _whole_file(arguments.output) as out:
         write_labels(prints, out, _label_format(arguments.output), sheet, arguments.start, arguments.offset)
     return 0
+
+
+# --- print jobs
+
+
+def run_print_new(arguments: argparse.Namespace) -> int:
+    order = PrintOrder(
+        arguments.gtin,
+        arguments.serial,
+        arguments.count,
+        arguments.printer,
+        arguments.template,
+        arguments.dpi,
+        parse_fields(arguments.data),
+    )
+    with _printing(arguments) as (node, key):
+        job = create_job(node, key, order)
+        print(f"print job {job.job_id}", flush=True)
+        return _follow(node, key, job.job_id)
+
+
+def run_print_list(arguments: argparse.Namespace) -> int:
+    with _printing(arguments) as (node, key):
+        for job in list_jobs(node, key, after="", limit=PRINT_JOBS_SHOWN):
+            _show_job(job)
+    return 0
+
+
+def run_print_follow(arguments: argparse.Namespace) -> int:
+    with _printing(arguments) as (node, key):
+        return _follow(node, key, arguments.job)
+
+
+def run_print_pause(arguments: argparse.Namespace) -> int:
+    return _steer(arguments, pause_job)
+
+
+def run_print_resume(arguments: argparse.Namespace) -> int:
+    return _steer(arguments, resume_job)
+
+
+def run_print_cancel(arguments: argparse.Namespace) -> int:
+    return _steer(arguments, cancel_job)
+
+
+def run_print_confirm(arguments: argparse.Namespace) -> int:
+    return _steer(arguments, confirm_job)
+
+
+def run_print_reprint(arguments: argparse.Namespace) -> int:
+    with _printing(arguments) as (node, key):
+        _show_job(reprint_job(node, key, arguments.job, arguments.reason, arguments.first, arguments.count))
+    return 0
+
+
+def _steer(arguments: argparse.Namespace, steer: Callable[[Node, ApiKey, str], PrintJob]) -> int:
+    with _printing(arguments) as (node, key):
+        _show_job(steer(node, key, arguments.job))
+    return 0
+
+
+@contextmanager
+def _printing(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
+    with _open_node() as node:
+        yield node, authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
+
+
+def _follow(node: Node, key: ApiKey, job_id: str) -> int:
+    """Show how far the job is until it rests; what is in its way is said once. 0 when it is done."""
+    job, said = find_job(node, key, job_id), ""
+    bar = ProgressBar(job.printer, job.serials.total, "labels")
+    while job.shown_state in ("waiting", "printing", "recording"):
+        bar.show(job.start)
+        if job.problem != said:
+            said = job.problem
+            print(f"\n{said}" if said else "", file=sys.stderr, flush=True)
+        time.sleep(PRINT_LOOK_SECONDS)
+        job = find_job(node, key, job_id)
+    bar.end(job.start)
+    _show_job(job)
+    return 0 if job.state == "done" else 1
+
+
+def _show_job(job: PrintJob) -> None:
+    problem = f": {job.problem}" if job.problem else ""
+    print(f"{job.job_id} {job.printer} {job.start:,} of {job.serials.total:,} {job.shown_state}{problem}")
 
 
 # --- master data

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.domain.errors import Invalid
+from ledger.domain.printer_address import parse_printers
 from ledger.domain.rules import parse_modes
 
 
@@ -40,13 +41,17 @@ class Settings:
     webhook_local_hosts: str = _setting(
         "", "hosts in your own network that webhooks may call, e.g. localhost,erp.lan; *: all"
     )
+    printers: str = _setting(
+        "", "label printers by name, e.g. dock=tcp://10.0.0.9:9100,file=spool:///var/spool/labels"
+    )
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:
-        try:
-            parse_modes(self.rules)
-        except Invalid as error:
-            raise Invalid(f"{variable_of('rules')}: {error}") from error
+        for name, parse in (("rules", parse_modes), ("printers", parse_printers)):
+            try:
+                parse(getattr(self, name))
+            except Invalid as error:
+                raise Invalid(f"{variable_of(name)}: {error}") from error
 
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -1,4 +1,4 @@
-"""`python -m ledger.deliver`: sends what subscriptions report, a process of its own beside the API.
+"""`python -m ledger.deliver`: sends what subscriptions report and prints labels, beside the API.
 
 It ends when its standard input ends.
 """
@@ -12,6 +12,7 @@ from ledger.delivery import Deliverer
 from ledger.domain.errors import LedgerError
 from ledger.lifeline import when_parent_ends
 from ledger.node import open_node
+from ledger.printing import PrintRunner
 from ledger.store import open_store
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,14 @@ def main() -> int:
         logger.error("%s", error)
         return 1
     try:
-        Deliverer(open_node(settings, store)).run(stop)
+        node = open_node(settings, store)
+        printing = threading.Thread(target=PrintRunner(node).run, args=(stop,), name="print")
+        printing.start()
+        try:
+            Deliverer(node).run(stop)
+        finally:
+            stop.set()
+            printing.join()
     except LedgerError as error:
         logger.error("%s", error)
         return 1

@@ -17,6 +17,7 @@ from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
 from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
+from ledger.domain.print_job import PrintJob
 from ledger.domain.rules import Part
 
 # --------------------------------------------------------------------------- events
@@ -414,6 +415,24 @@ class Store(Protocol):
 
     def hold_delivery_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that delivers from this database."""
+
+    # print jobs
+    def add_print_job(self, job: PrintJob) -> None:
+        """Conflict when another job has one of its serials, unless this one reprints."""
+
+    def print_job(self, job_id: str) -> PrintJob | None: ...
+    def print_jobs(self, *, party_id: str | None, after: str, limit: int) -> list[PrintJob]:
+        """Jobs of a party, or of all, the newest first, behind the job `after`; "" is before all."""
+
+    def active_print_jobs(self, *, limit: int) -> list[PrintJob]:
+        """Those waiting, printing or recording, the oldest first; paused ones are among them."""
+
+    def change_print_job(self, before: PrintJob, after: PrintJob) -> PrintJob:
+        """Save `after` in place of `before`, and return it as it is kept. NotFound when somebody changed
+        the job meanwhile: read it again."""
+
+    def hold_print_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that prints from this database."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

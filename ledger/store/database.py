@@ -29,7 +29,12 @@ from ledger.domain.errors import Conflict, Invalid, StoreUnavailable
 WAIT_SECONDS = 30
 _POLL_SECONDS = 0.02
 _SQLITE_CACHE_KIB = 32 * 1024
-_ADVISORY_LOCKS = {"open": 0x7375_7975_616E_01, "anchor": 0x7375_7975_616E_02, "deliver": 0x7375_7975_616E_03}
+_ADVISORY_LOCKS = {
+    "open": 0x7375_7975_616E_01,
+    "anchor": 0x7375_7975_616E_02,
+    "deliver": 0x7375_7975_616E_03,
+    "print": 0x7375_7975_616E_04,
+}
 """PostgreSQL knows its advisory locks by number; ours begin with the bytes of "suyuan"."""
 
 

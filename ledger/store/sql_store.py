@@ -14,13 +14,14 @@ from ledger.store.caches import Caches
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.parties import Parties
+from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
 from ledger.store.subscriptions import Subscriptions
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions):
+class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 

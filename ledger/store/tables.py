@@ -1,7 +1,7 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data, named_query, subscription, delivery. Caches, which can be rebuilt from the facts:
+master_data, named_query, subscription, delivery, print_job. Caches, which can be rebuilt from the facts:
 log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
 master_attribute (from master_data) and prefix (from the chain). Times are milliseconds since
 1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
@@ -321,4 +321,39 @@ delivery = Table(
     Column("problem", Text, nullable=False),
     Column("dead", Boolean, nullable=False),
     Index("delivery_by_subscription", "subscription_id", "dead", "delivery_id"),
+)
+
+print_job = Table(
+    "print_job",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("printer", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("dpi", Integer, nullable=False),
+    Column("gtin", Text, nullable=False),
+    Column("stem", Text, nullable=False),
+    Column("digits", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("reprint_of", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("printed_ms", BigInteger, nullable=False),
+    Column("reprints", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("quality", Double, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("fields", Text, nullable=False),  # JSON object of texts
+    Column("reason", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Index("print_job_by_serial", "gtin", "stem", "digits", "first"),
+    Index("print_job_by_state", "state", "created_ms", "job_id"),
+    Index("print_job_by_party", "party_id", "created_ms", "job_id"),
+    Index("print_job_by_time", "created_ms", "job_id"),
 )

@@ -1,0 +1,346 @@
+"""Print jobs: no serial is on paper twice unless reprinted with a reason, and each is recorded once."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
+from ledger.domain.print_job import CHUNK_LABELS, PrintJob
+from ledger.node import Node
+from ledger.ports import Store
+from ledger.printing import (
+    PrintOrder,
+    PrintRunner,
+    cancel_job,
+    confirm_job,
+    create_job,
+    find_job,
+    pause_job,
+    reprint_job,
+    resume_job,
+)
+from tests.anchoring import Faults
+from tests.labels.fake_printer import FakePrinter, run_printer
+from tests.services.world import World
+
+GTIN = "09506000134352"
+TOTAL = CHUNK_LABELS + 3
+STEPS_MAX = 60
+
+
+@dataclass
+class Desk:
+    """A node with a printer, and its runner."""
+
+    world: World
+    node: Node
+    printer: FakePrinter
+    runner: PrintRunner
+
+    def order(self, first: str = "SN0001", count: int = TOTAL, **more: Any) -> PrintJob:
+        return create_job(self.node, self.key, PrintOrder(GTIN, first, count, "dock", **more))
+
+    @property
+    def key(self) -> Any:
+        return self.world.keys["factory"]
+
+    def job(self, job: PrintJob) -> PrintJob:
+        return find_job(self.node, self.key, job.job_id)
+
+    def work(self, job: PrintJob) -> PrintJob:
+        """Take steps until the job rests: done, in doubt, stopped, paused or postponed."""
+        for _ in range(STEPS_MAX):
+            if self.runner.step(job.job_id) not in ("printed", "recorded"):
+                return self.job(job)
+        raise AssertionError("the runner did not come to rest")
+
+    def events(self) -> list[dict[str, Any]]:
+        store = self.node.store
+        return [json.loads(event.body or b"") for event in store.events_between(0, store.log_size())]
+
+    def check(self, *jobs: PrintJob) -> None:
+        """The promise, for jobs that are done."""
+        expected = [job.serials[number] for job in jobs for number in range(job.serials.total)]
+        events = self.events()
+        recorded = Counter(_serials(event) for event in events if event["action"] == "ADD")
+        assert Counter(s for group in recorded.elements() for s in group) == Counter(expected)
+        excused = Counter(
+            serial for event in events if event["action"] == "OBSERVE" for serial in _serials(event)
+        )
+        assert all(event["suyuan:reprintReason"] for event in events if event["action"] == "OBSERVE")
+        paper = Counter(self.printer.serials())
+        assert set(paper) == set(expected)
+        assert not paper - Counter(expected) - excused, "on paper twice without a reason"
+
+
+def _serials(event: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(uri.rpartition("/21/")[2] for uri in event["epcList"])
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[Desk]:
+    with run_printer() as printer:
+        settings = replace(world.node.settings, printers=f"dock={printer.address}")
+        node = replace(world.node, settings=settings)
+        yield Desk(world, node, printer, PrintRunner(node, send_seconds=5))
+
+
+def test_every_label_is_printed_in_order_and_recorded(desk: Desk) -> None:
+    job = desk.order(fields={"lot": "L1", "expiry": "2027-12-31"})
+    done = desk.work(job)
+    assert (done.state, done.start, done.problem) == ("done", TOTAL, "")
+    assert 0.8 <= done.quality <= 1
+    assert desk.printer.serials() == [f"SN{number:04}" for number in range(1, TOTAL + 1)]
+    desk.check(job)
+    assert [event["bizStep"] for event in desk.events()] == ["commissioning"] * 2
+
+
+def test_a_spool_folder_gets_a_file_for_each_chunk(desk: Desk, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    desk.node = replace(desk.node, settings=replace(desk.node.settings, printers=f"dock=spool://{spool}"))
+    desk.runner = PrintRunner(desk.node)
+    job = desk.order()
+    assert desk.work(job).state == "done"
+    files = sorted(spool.iterdir())
+    assert [path.name for path in files] == [f"{job.job_id}-{n:06}-0.zpl" for n in (0, CHUNK_LABELS)]
+    assert [path.read_bytes().count(b"^XZ") for path in files] == [CHUNK_LABELS, 3]
+
+
+# ------------------------------------------------------------------ whatever is lost
+
+MOMENTS = [(call, when) for call in range(6) for when in ("before", "after")]
+"""The six saves of two chunks: claim, take, finish, claim, take, finish. Before each "finish" the events are
+captured already."""
+
+
+def stopped_at(desk: Desk, call: int, when: str) -> PrintRunner:
+    """A runner that ends at a save, as if it was killed there."""
+    seen = Counter[str]()
+
+    def watch(name: str, moment: str) -> None:
+        if name == "change_print_job":
+            seen[moment] += 1
+            if moment == when and seen[moment] == call + 1:
+                raise StoreUnavailable("the runner was killed")
+
+    store: Store = Faults(watch=watch).around(desk.node.store, StoreUnavailable)
+    return PrintRunner(replace(desk.node, store=store), send_seconds=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "when"), MOMENTS)
+def test_stopped_at_any_save_and_put_right_by_who_looked_no_serial_is_printed_twice(
+    desk: Desk, call: int, when: str
+) -> None:
+    job, runner = desk.order(), desk.runner
+    desk.runner = stopped_at(desk, call, when)
+    with pytest.raises(StoreUnavailable):
+        desk.work(job)
+    desk.runner = runner
+    while (now := desk.work(job)).state == "doubt":
+        on_paper = set(desk.printer.serials())
+        chunk = {now.serials[number] for number in range(now.start, now.position)}
+        assert chunk <= on_paper or not chunk & on_paper
+        if chunk <= on_paper:
+            confirm_job(desk.node, desk.key, job.job_id)
+        else:
+            reprint_job(desk.node, desk.key, job.job_id, "nothing came out")
+    assert now.state == "done"
+    assert Counter(desk.printer.serials()).most_common(1)[0][1] == 1
+    desk.check(job)
+
+
+@pytest.mark.parametrize("call", [0, 1, 4])
+def test_a_chunk_in_doubt_that_is_sent_again_is_excused_by_a_recorded_reason(desk: Desk, call: int) -> None:
+    job, runner = desk.order(), desk.runner
+    desk.runner = stopped_at(desk, call, "after" if call == 0 else "before")
+    with pytest.raises(StoreUnavailable):
+        desk.work(job)
+    desk.runner = runner
+    assert desk.work(job).state == "doubt"
+    assert desk.runner.step(job.job_id) == "idle", "it is never sent again by itself"
+    reprint_job(desk.node, desk.key, job.job_id, " smeared ")
+    assert desk.work(job).state == "done"
+    reasons = [e["suyuan:reprintReason"] for e in desk.events() if e["action"] == "OBSERVE"]
+    assert reasons == ["smeared"]
+    desk.check(job)
+
+
+def test_a_printer_that_closes_midway_leaves_nothing_half_recorded(desk: Desk) -> None:
+    desk.printer.closes_after_labels = 7
+    job = desk.order()
+    doubtful = desk.work(job)
+    assert (doubtful.state, doubtful.start, doubtful.position) == ("doubt", 0, CHUNK_LABELS)
+    assert "broke off" in doubtful.problem
+    assert "confirm them all, or reprint" in doubtful.problem
+    assert desk.events() == []
+    desk.printer.closes_after_labels = None
+    reprint_job(desk.node, desk.key, job.job_id, "cable pulled out after 7 labels")
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+def test_out_of_paper_is_shown_and_printing_goes_on_when_there_is_some(desk: Desk) -> None:
+    desk.printer.faults.add("paper")
+    job = desk.order()
+    waiting = desk.work(job)
+    assert (waiting.state, waiting.position) == ("waiting", 0)
+    assert "out of paper" in waiting.problem
+    assert desk.runner.due_jobs() == [], "it rests before the next attempt"
+    desk.printer.faults.clear()
+    desk.world.clock.now_ms += 1_000
+    assert [due.job_id for due in desk.runner.due_jobs()] == [job.job_id]
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+def test_an_unreachable_printer_is_named_and_tried_again_with_growing_pauses(desk: Desk) -> None:
+    job = desk.order()
+    desk.node = replace(desk.node, settings=replace(desk.node.settings, printers="dock=tcp://127.0.0.1:1"))
+    desk.runner = PrintRunner(desk.node)
+    pauses = []
+    for _ in range(8):
+        now = desk.work(job)
+        pauses.append(now.due_ms - desk.world.clock.now_ms)
+    assert "cannot reach 127.0.0.1:1" in now.problem
+    assert pauses == [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]
+    assert desk.events() == []
+
+
+def test_what_is_printed_while_recording_is_refused_is_recorded_later(desk: Desk) -> None:
+    job = desk.order()
+    assert desk.runner.step(job.job_id) == "printed"
+    desk.node.settings.halt_path.write_text("chain and store disagree")
+    waiting = desk.work(job)
+    assert waiting.state == "recording"
+    assert "printed, but not recorded yet" in waiting.problem
+    desk.node.settings.halt_path.unlink()
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+# ------------------------------------------------------------------ orders
+
+
+def test_a_serial_is_given_to_one_job_only(desk: Desk) -> None:
+    desk.order("SN0001", 53)
+    for first, count in (("SN0053", 1), ("SN0001", 53), ("SN0000", 2)):
+        with pytest.raises(Conflict, match="has some of them"):
+            desk.order(first, count)
+    desk.order("SN0054", 2)
+    desk.order("SN00001", 2)  # another length, so other serials
+
+
+def test_only_labels_on_paper_can_be_printed_again_and_only_with_a_reason(desk: Desk) -> None:
+    job = desk.order()
+    with pytest.raises(Invalid, match="not all among the 0 labels"):
+        reprint_job(desk.node, desk.key, job.job_id, "torn", "SN0001")
+    desk.work(job)
+    for reason, first in (("", "SN0001"), ("torn", "SN0053x"), ("torn", "SN0054"), ("torn", "SM0001")):
+        with pytest.raises(Invalid):
+            reprint_job(desk.node, desk.key, job.job_id, reason, first)
+    again = reprint_job(desk.node, desk.key, job.job_id, "torn", "SN0052", 2)
+    assert desk.work(again).state == "done"
+    assert desk.printer.serials()[-2:] == ["SN0052", "SN0053"]
+    last = desk.events()[-1]
+    assert (last["action"], last["bizStep"], last["suyuan:reprintReason"]) == ("OBSERVE", "encoding", "torn")
+    desk.check(job)
+
+
+def test_a_paused_job_begins_no_chunk_until_it_is_resumed(desk: Desk) -> None:
+    job = desk.order()
+    assert desk.runner.step(job.job_id) == "printed"
+    pause_job(desk.node, desk.key, job.job_id)
+    now = desk.work(job)
+    assert (now.shown_state, now.start) == ("paused", CHUNK_LABELS), "the chunk in hand is recorded"
+    assert desk.runner.due_jobs() == []
+    resume_job(desk.node, desk.key, job.job_id)
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+def test_a_cancelled_job_prints_no_more_and_keeps_its_serials(desk: Desk) -> None:
+    job = desk.order()
+    cancel_job(desk.node, desk.key, job.job_id)
+    assert desk.runner.step(job.job_id) == "idle"
+    with pytest.raises(Conflict):
+        resume_job(desk.node, desk.key, job.job_id)
+    with pytest.raises(Conflict):
+        desk.order()
+
+
+def test_jobs_of_one_printer_are_printed_one_after_another(desk: Desk) -> None:
+    first = desk.order("A01", 3)
+    desk.world.clock.now_ms += 1
+    second = desk.order("B01", 3)
+    assert [job.job_id for job in desk.runner.due_jobs()] == [first.job_id]
+    pause_job(desk.node, desk.key, first.job_id)
+    assert [job.job_id for job in desk.runner.due_jobs()] == [second.job_id]
+
+
+def test_a_job_whose_key_was_revoked_stops_until_another_key_resumes_it(desk: Desk) -> None:
+    job = desk.order()
+    desk.node.store.revoke_api_key(job.key_id, desk.world.clock())
+    stopped = desk.work(job)
+    assert stopped.state == "stopped"
+    assert "revoked" in stopped.problem
+    assert desk.printer.taken == []
+
+
+def test_a_template_that_no_longer_fits_stops_the_job_before_anything_is_sent(desk: Desk) -> None:
+    folder = desk.node.settings.templates_path
+    folder.mkdir()
+    (folder / "own.toml").write_text((Path("labels/templates/product-50x30.toml")).read_text())
+    job = desk.order(template="own")
+    (folder / "own.toml").unlink()
+    stopped = desk.work(job)
+    assert stopped.state == "stopped"
+    assert "no label template 'own'" in stopped.problem
+    assert desk.printer.taken == []
+
+
+def test_orders_that_cannot_be_printed_are_refused(desk: Desk) -> None:
+    node, factory, carrier = desk.node, desk.key, desk.world.keys["carrier"]
+    for order, error in (
+        (PrintOrder(GTIN, "SN0001", 1, "roof"), NotFound),
+        (PrintOrder(GTIN, "SN0001", 1, "dock", template="none"), NotFound),
+        (PrintOrder(GTIN, "SN0001", 1, "dock", dpi=72), Invalid),
+        (PrintOrder(GTIN, "SN", 1, "dock"), Invalid),
+        (PrintOrder(GTIN, "SN01", 100, "dock"), Invalid),
+        (PrintOrder(GTIN, "SN0000001", 100_001, "dock"), Invalid),
+        (PrintOrder(GTIN, "SN01", 0, "dock"), Invalid),
+        (PrintOrder("09506000134353", "SN01", 1, "dock"), Invalid),
+        (PrintOrder(GTIN, "SN01", 1, "dock", fields={"expiry": "soon"}), Invalid),
+    ):
+        with pytest.raises(error):
+            create_job(node, factory, order)
+    with pytest.raises(NotAllowed, match="may not give serials"):
+        create_job(node, carrier, PrintOrder(GTIN, "SN01", 1, "dock"))
+    job = desk.order()
+    with pytest.raises(NotFound):
+        find_job(node, carrier, job.job_id)
+    with pytest.raises(NotAllowed):
+        pause_job(node, desk.world.keys["node"], job.job_id)
+
+
+def test_the_runner_prints_until_it_is_told_to_stop(desk: Desk) -> None:
+    job = desk.order()
+    stop = threading.Event()
+    thread = threading.Thread(target=desk.runner.run, args=(stop,))
+    thread.start()
+    try:
+        for _ in range(600):
+            if desk.job(job).state == "done":
+                break
+            stop.wait(0.05)
+    finally:
+        stop.set()
+        thread.join()
+    desk.check(job)
