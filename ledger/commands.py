@@ -250,7 +250,7 @@ def _printing(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
 def _follow(node: Node, key: ApiKey, job_id: str) -> int:
     """Show how far the job is until it rests; what is in its way is said once. 0 when it is done."""
     job, said = find_job(node, key, job_id), ""
-    bar = ProgressBar(job.printer, job.serials.total, "labels")
+    bar = ProgressBar(job.printer, job.serials.total, "labels", sys.stderr)
     while job.shown_state in ("waiting", "printing", "recording"):
         bar.show(job.start)
         if job.problem != said:

@@ -1,6 +1,8 @@
 """The commands of `suyuan`, run as a person runs them, on a real store and a real chain."""
 
 import io
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,9 @@ import zxingcpp
 from PIL import Image
 
 from ledger.cli import main
+from ledger.config import Settings
+from ledger.node import now_ms
+from ledger.printing import PrintRunner
 from tests.services.test_prove import change
 from tests.services.world import SGTIN, World, document, made, seen
 
@@ -168,3 +173,38 @@ def test_a_wrong_setting_is_named(
     monkeypatch.setenv("SUYUAN_PROT", "8000")
     assert main(["audit"]) == 1
     assert "SUYUAN_PROT is not a setting" in capsys.readouterr().err
+
+
+def test_a_print_job_is_ordered_followed_and_steered(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setenv("SUYUAN_PRINTERS", f"file=spool://{spool}")
+    key = ["--key", world.texts["factory"]]
+    runner = PrintRunner(replace(world.node, settings=Settings.from_env(), clock=now_ms))
+    stop = threading.Event()
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        assert main(["print", "new", "09506000134352", "SN01", "2", "--printer", "file", *key]) == 0
+    finally:
+        stop.set()
+        thread.join()
+    (file,) = spool.iterdir()
+    job_id = file.name.partition("-")[0]
+    assert capsys.readouterr().out == f"print job {job_id}\n{job_id} file 2 of 2 done\n"
+    torn = ["--reason", "torn", "--first", "SN02"]
+    assert main(["print", "reprint", job_id, *torn, *key]) == 0
+    again = capsys.readouterr().out.partition(" ")[0]
+    assert main(["print", "pause", again, *key]) == 0
+    assert main(["print", "follow", again, *key]) == 1
+    assert main(["print", "resume", again, *key]) == 0
+    assert main(["print", "cancel", again, *key]) == 0
+    assert main(["print", "confirm", again, *key]) == 1
+    assert "is cancelled, should be doubt" in capsys.readouterr().err
+    assert main(["print", "list", *key]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{again} file 0 of 1 cancelled",
+        f"{job_id} file 2 of 2 done",
+    ]
