@@ -1,6 +1,9 @@
 """Print jobs: no serial is on paper twice unless reprinted with a reason, and each is recorded once."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -152,6 +155,28 @@ def test_stopped_at_any_save_and_put_right_by_who_looked_no_serial_is_printed_tw
             confirm_job(desk.node, desk.key, job.job_id)
         else:
             reprint_job(desk.node, desk.key, job.job_id, "nothing came out")
+    assert now.state == "done"
+    assert Counter(desk.printer.serials()).most_common(1)[0][1] == 1
+    desk.check(job)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("call", "when", "in_doubt"), [(0, "after", True), (1, "after", False), (2, "before", False)]
+)
+def test_a_job_goes_on_after_its_runner_was_killed(
+    desk: Desk, store_url: str, call: int, when: str, in_doubt: bool
+) -> None:
+    job = desk.order()
+    settings = desk.node.settings
+    child = [sys.executable, "-m", "tests.print_child", str(settings.data_dir), store_url, settings.printers]
+    assert subprocess.run([*child, job.job_id, str(call), when], check=False).returncode == -signal.SIGKILL
+    now = desk.work(job)
+    assert (now.state == "doubt") == in_doubt
+    if in_doubt:
+        assert desk.printer.serials() == []
+        reprint_job(desk.node, desk.key, job.job_id, "the node was killed and nothing came out")
+        now = desk.work(job)
     assert now.state == "done"
     assert Counter(desk.printer.serials()).most_common(1)[0][1] == 1
     desk.check(job)
