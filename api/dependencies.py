@@ -27,7 +27,8 @@ def chain_of(node: Node) -> JsonRpcChain | None:
     return JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
 
 
-def _api_key(request: HTTPConnection, node: NodeDep) -> ApiKey:
+def api_key_of(request: HTTPConnection, node: NodeDep) -> ApiKey:
+    """The API key that the request carries. Raises NotAuthenticated when it carries none that is known."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated("send your API key as `Authorization: Bearer <key>`")
@@ -37,7 +38,7 @@ def _api_key(request: HTTPConnection, node: NodeDep) -> ApiKey:
         raise NotAuthenticated(str(error)) from error
 
 
-ApiKeyDep = Annotated[ApiKey, Depends(_api_key)]
+ApiKeyDep = Annotated[ApiKey, Depends(api_key_of)]
 
 Id = Annotated[str, Query(alias="id", max_length=2048)]
 """An identifier in any spelling, or an eventID; not yet parsed."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from ledger.domain.ai_table import QUALIFIER_PATHS, QUALIFIERS, check_value
+from ledger.domain.authenticity import LabelSigner
 from ledger.domain.digital_link import CANONICAL_STEM, Element, build, link_elements, write_element_string
 from ledger.domain.errors import Invalid
 from ledger.domain.temperature import TemperatureRange, parse_range
@@ -49,6 +50,8 @@ class Content:
     identifier: str
     """What a QR code holds when there are no elements."""
     fields: Mapping[str, str]
+    signer: LabelSigner | None = None
+    """Signs the Digital Link, when there is one."""
 
     @property
     def link(self) -> str:
@@ -56,10 +59,11 @@ class Content:
         return self.link_with(())
 
     def link_with(self, attributes: Iterable[Element]) -> str:
-        """The Digital Link that also says `attributes`."""
+        """The Digital Link that also says `attributes`, signed when there is a signer."""
         if not self.elements:
             return self.identifier
-        return build(link_elements((*self.path, *attributes), self.stem))
+        link = build(link_elements((*self.path, *attributes), self.stem))
+        return self.signer.sign(link) if self.signer else link
 
     @property
     def path(self) -> tuple[Element, ...]:

@@ -135,7 +135,16 @@ def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
         metavar="X,Y",
         help="move everything right and down by so many mm, for a printer that is off",
     )
+    label.add_argument("--sign", metavar="PARTY", help="sign the Digital Link with the label key of a party")
     label.set_defaults(run="ledger.commands:run_label")
+    check = subcommands.add_parser(
+        "check", help="check a label's signature offline: exit code 0 signed, 1 not signed, 2 not checked"
+    )
+    check.add_argument("text", metavar="TEXT", help="what the label's QR code holds")
+    check.add_argument(
+        "--keys", type=Path, required=True, metavar="FILE", help="the list that GET /labels/keys gives"
+    )
+    check.set_defaults(run="ledger.commands:run_check")
 
 
 def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

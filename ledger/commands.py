@@ -15,8 +15,10 @@ from labels import Format, find_sheet, find_template, layout, prepare_print, to_
 from ledger.capture import ErrorBehaviour, capture
 from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
+from ledger.domain.authenticity import NotChecked, NotSigned, Signed, check_label, read_keys
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
 from ledger.domain.print_job import PrintJob
+from ledger.domain.scan import normalise_scan
 from ledger.intake import (
     Capture,
     Captured,
@@ -27,7 +29,7 @@ from ledger.intake import (
     errors_path,
     is_document,
 )
-from ledger.label import item_label, parse_fields
+from ledger.label import item_label, parse_fields, sign_label
 from ledger.mapping import read_mapping
 from ledger.masterdata import export_master_data, import_master_data
 from ledger.node import Node, now_ms, open_node
@@ -169,6 +171,8 @@ def run_label(arguments: argparse.Namespace) -> int:
     with _open_node() as node:
         fields = parse_fields(arguments.data)
         contents = [item_label(node, text, fields) for text in arguments.ids]
+        if arguments.sign:
+            contents = [sign_label(node, content, arguments.sign) for content in contents]
         templates = node.settings.templates_path
     if arguments.output is None:
         for content in contents:
@@ -180,6 +184,23 @@ def run_label(arguments: argparse.Namespace) -> int:
     with _whole_file(arguments.output) as out:
         write_labels(prints, out, _label_format(arguments.output), sheet, arguments.start, arguments.offset)
     return 0
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    try:
+        text = normalise_scan(arguments.text).text
+        verdict = check_label(text, read_keys(arguments.keys.read_text()))
+    except (OSError, UnicodeDecodeError, Invalid) as error:
+        print(f"Not checked: {error}", file=sys.stderr)
+        return NotChecked.exit_code
+    match verdict:
+        case Signed(key=key):
+            print(f"Signed by {key.name} (key {key.key_id.hex()}). A copy of the label would say the same.")
+        case NotSigned(reason=reason):
+            print(f"Not signed: {reason}")
+        case NotChecked(reason=reason):
+            print(f"Not checked: {reason}")
+    return verdict.exit_code
 
 
 # --- print jobs

@@ -1,11 +1,13 @@
 """What to print on the label of an item: its Digital Link here, its master data and what was given."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from labels.content import Content, gs1_content, other_content
+from ledger.authenticity import label_signer
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import class_uri
+from ledger.domain.identifiers import class_uri, parse_identifier
 from ledger.domain.scan import normalise_scan
 from ledger.node import Node
 
@@ -26,6 +28,17 @@ def item_label(node: Node, text: str, given: Mapping[str, str] | None = None) ->
     if not scan.elements:
         return other_content(scan.text, fields)
     return gs1_content(scan.elements, node.settings.label_url, fields)
+
+
+def sign_label(node: Node, content: Content, party_id: str) -> Content:
+    """The content with its Digital Link signed by the party.
+
+    Raises Invalid for an identifier of another scheme, and as `label_signer` does.
+    """
+    if not content.elements:
+        raise Invalid(f"{content.identifier}: only a GS1 Digital Link can be signed")
+    uri = parse_identifier(content.link).uri
+    return replace(content, signer=label_signer(node, party_id, uri))
 
 
 def parse_fields(texts: Iterable[str]) -> dict[str, str]:

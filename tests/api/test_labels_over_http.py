@@ -1,11 +1,14 @@
 import xml.etree.ElementTree as ElementTree
 from io import BytesIO
 
+import httpx
 import pytest
 import zxingcpp
 from PIL import Image
 
-from tests.api.conftest import Demo
+from ledger.domain.authenticity import Signed, check_label, read_keys
+from tests.api.conftest import Demo, Serve
+from tests.services.world import SGTIN, World
 
 
 def test_a_label_names_the_product_and_reads_back_as_its_link(demo: Demo) -> None:
@@ -108,3 +111,23 @@ def test_a_label_that_cannot_be_made_is_refused_with_the_reason(
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert detail in answer.json()["detail"]
+
+
+def test_a_label_is_signed_for_the_party_of_the_api_key(world: World, serve: Serve) -> None:
+    client = serve(world.node)
+    params = {"id": SGTIN + "S1", "template": "case-100x100", "format": "png", "sign": "true"}
+
+    def ask(party: str) -> httpx.Response:
+        key = {"Authorization": f"Bearer {world.texts[party]}"}
+        return client.get("/labels", params=params, headers=key)
+
+    texts = [
+        code.text for code in zxingcpp.read_barcodes(Image.open(BytesIO(ask("factory").content)).convert("L"))
+    ]
+    keys = read_keys(client.get("/labels/keys").text)
+    verdict = check_label(next(text for text in texts if "sig=" in text), keys)
+
+    assert isinstance(verdict, Signed)
+    assert verdict.key.party_id == "factory"
+    assert ask("carrier").status_code == 403
+    assert client.get("/labels", params=params).status_code == 401
