@@ -15,6 +15,7 @@ from ledger.domain.anchor import Anchor
 from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
+from ledger.domain.label_scans import LabelScan
 from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
 from ledger.domain.print_job import PrintJob
@@ -433,6 +434,21 @@ class Store(Protocol):
 
     def hold_print_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that prints from this database."""
+
+    # scans of labels
+    def add_label_scan(
+        self, uri: str, scan: LabelScan, nonce: bytes, *, minute_max: int, kept_max: int, kept_from_ms: int
+    ) -> bool:
+        """Keep a scan; False, and nothing is kept, when its device had `minute_max` of this item in the last
+        minute. What is older than `kept_from_ms` goes, and of this item all but the first and about the
+        newest `kept_max`."""
+
+    def label_scans(self, uri: str, *, limit: int) -> list[LabelScan]:
+        """The newest `limit` scans of an item, in order of time."""
+
+    def first_label_scan_ms(self, uri: str) -> int | None: ...
+    def scanned_uris(self, *, after: str, limit: int) -> list[str]:
+        """Items that were scanned more than once, by code point; "" comes before all."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

@@ -414,6 +414,48 @@ TEXTS: Final[dict[str, Phrase]] = {
     "do_packing": ("装入", "Pack"),
     "do_departing": ("出发", "Depart"),
     "do_destroying": ("销毁处置", "Dispose"),
+    # label
+    "label_signed": ("标签由 {owner} 签名", "Label signed by {owner}"),
+    "label_signed_says": (
+        "签名说明标签由谁签发；复制的标签看起来完全一样。",
+        "The signature says who issued the label; a copy would look the same.",
+    ),
+    "label_unsigned": ("标签没有签名", "The label is not signed"),
+    "label_unsigned_says": (
+        "无法从标签本身得知由谁签发。",
+        "The label itself does not tell who issued it.",
+    ),
+    "label_wrong": ("标签签名无效", "The label's signature is not valid"),
+    "label_wrong_says": (
+        "这不是该标识所有者签发的标签。",
+        "The owner of this identifier did not issue this label as it is.",
+    ),
+    "label_not_checked": ("标签签名未能核验", "The label's signature could not be checked"),
+    "label_not_checked_says": (
+        "签名所用的密钥在此未登记。",
+        "It is by a key that is not known here.",
+    ),
+    "label_copied": ("疑为复制？", "Copied?"),
+    "label_two_places": (
+        "同一序列号先后在 {first} 与 {second} 被扫描，间隔仅 {span}。",
+        "This serial was scanned in {first} and in {second} within {span}.",
+    ),
+    "label_many_devices": (
+        "同一序列号已被异常多的设备扫描。",
+        "This serial was scanned by unusually many devices.",
+    ),
+    "label_not_activated": ("未激活", "Not activated"),
+    "label_not_activated_says": (
+        "标识所有者没有记录过签发此序列号。",
+        "The owner has not issued this serial: no event records it.",
+    ),
+    "label_first": ("这是已知的首次扫描。", "You are the first to scan this, as far as is known."),
+    "label_scanned": (
+        "首次扫描：{time}；共 {count} 次。",
+        "First scanned {time}; {count} scans.",
+    ),
+    "minutes": ("{count} 分钟", "{count} min"),
+    "hours": ("{count} 小时", "{count} h"),
     # errors
     "error_400": ("这不是有效的标识", "This is not a valid request"),
     "error_404": ("没有找到", "Not found"),

@@ -1,13 +1,15 @@
 """The pages that people open: the console and an item's history."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.dependencies import Id, NodeDep, chain_of
 from api.i18n import choose_language
 from api.item_view import item_view
+from api.label_view import label_view
 from api.pages import render
 from api.times import time_of
 from ledger.demo.world import load_world
@@ -35,12 +37,18 @@ def get_console(request: Request, node: NodeDep) -> Response:
 
 
 @router.get("/item")
-def get_item(request: Request, node: NodeDep, text: Id) -> Response:
-    """The history of an item with its verdict, computed for this very answer. 404 when there is no event."""
+def get_item(
+    request: Request, node: NodeDep, text: Id, label: Annotated[str, Query(max_length=4096)] = ""
+) -> Response:
+    """The history of an item with its verdict, computed for this very answer. 404 when there is no event.
+
+    `label` is the path and query of the Digital Link that was opened: then the page says what the label is.
+    """
     history = item_history(node, text.strip(), chain_of(node))
     view = item_view(history, node.trust, choose_language(request))
     status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
-    return render(request, "item.html", {"item": view}, status)
+    shown = label_view(node, history, label, choose_language(request)) if label else None
+    return render(request, "item.html", {"item": view, "label": shown}, status)
 
 
 @router.get("/docs")

@@ -178,10 +178,10 @@ def parts_of(event: Event) -> Iterator[Part]:
 
 
 def _begins(part: Part) -> bool:
-    return _role_begins(part.event_type, part.action, part.role)
+    return role_begins(part.event_type, part.action, part.role)
 
 
-def _role_begins(event_type: str, action: str | None, role: str) -> bool:
+def role_begins(event_type: str, action: str | None, role: str) -> bool:
     """Whether an item comes into being: commissioned, made from others, or packed into for the first time."""
     match event_type, action, role:
         case ("ObjectEvent", "ADD", "epc") | ("TransformationEvent", _, "output"):
@@ -218,7 +218,7 @@ def used_items(event: Event) -> list[str]:
 
 
 def _beginnings(event: Event) -> frozenset[str]:
-    return frozenset(uri for uri, role in event.items() if _role_begins(event.type, event.action, role))
+    return frozenset(uri for uri, role in event.items() if role_begins(event.type, event.action, role))
 
 
 # --- the rules

@@ -13,6 +13,7 @@ from ledger.store.anchors import Anchors
 from ledger.store.caches import Caches
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
+from ledger.store.label_scans import LabelScans
 from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
@@ -21,7 +22,7 @@ from ledger.store.subscriptions import Subscriptions
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs):
+class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 

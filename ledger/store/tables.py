@@ -1,8 +1,8 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data, named_query, subscription, delivery, print_job. Caches, which can be rebuilt from the facts:
-log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
+master_data, named_query, subscription, delivery, print_job, label_scan. Caches, which can be rebuilt
+from the facts: log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
 master_attribute (from master_data) and prefix (from the chain). Times are milliseconds since
 1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
@@ -356,4 +356,19 @@ print_job = Table(
     Index("print_job_by_state", "state", "created_ms", "job_id"),
     Index("print_job_by_party", "party_id", "created_ms", "job_id"),
     Index("print_job_by_time", "created_ms", "job_id"),
+)
+
+label_scan = Table(
+    "label_scan",
+    metadata,
+    Column("uri", _OrderedText, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("nonce", LargeBinary, primary_key=True),  # tells apart what happened in one millisecond
+    Column("region", Text, nullable=False),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("scanner", Text, nullable=False),
+    Column("device", LargeBinary, nullable=False),
+    Index("label_scan_by_time", "at_ms"),
+    sqlite_with_rowid=False,
 )
