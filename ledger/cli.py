@@ -1,5 +1,5 @@
 """The command `suyuan`: what can be asked for. What is done about it is in `running`,
-`commands` and `chain_commands`, of which a call loads only what it needs.
+`commands`, `print_commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -158,9 +158,9 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     new.add_argument("--template", default="product-50x30", help="default: %(default)s")
     new.add_argument("--dpi", type=int, default=203, help="of the printer (default: %(default)s)")
     new.add_argument("--data", action="append", default=[], metavar="NAME=TEXT", help="a field")
-    _add_print_key(new, "ledger.commands:run_print_new")
+    _add_print_key(new, "ledger.print_commands:run_new")
     listing = actions.add_parser("list", help="the newest jobs of your party")
-    _add_print_key(listing, "ledger.commands:run_print_list")
+    _add_print_key(listing, "ledger.print_commands:run_list")
     for action, meaning in (
         ("follow", "show a job's progress until it rests"),
         ("pause", "begin no further chunk"),
@@ -175,7 +175,7 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
             steering.add_argument("--reason", required=True, help="it is recorded")
             steering.add_argument("--first", default="", metavar="SERIAL")
             steering.add_argument("--count", type=int, default=1, help="default: %(default)s")
-        _add_print_key(steering, f"ledger.commands:run_print_{action}")
+        _add_print_key(steering, f"ledger.print_commands:run_{action}")
 
 
 def _add_print_key(parser: argparse.ArgumentParser, run: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -17,7 +17,6 @@ from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
 from ledger.domain.authenticity import NotChecked, NotSigned, Signed, check_label, read_keys
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
-from ledger.domain.print_job import PrintJob
 from ledger.domain.scan import normalise_scan
 from ledger.intake import (
     Capture,
@@ -35,25 +34,11 @@ from ledger.masterdata import export_master_data, import_master_data
 from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, Party, Store
-from ledger.printing import (
-    PrintOrder,
-    cancel_job,
-    confirm_job,
-    create_job,
-    find_job,
-    list_jobs,
-    pause_job,
-    reprint_job,
-    resume_job,
-)
-from ledger.progress import ProgressBar
 from ledger.prove import prove_event, prove_item
 from ledger.store import open_store
 from ledger.watch import watch
 
 WATCH_SECONDS: Final = 1.0
-PRINT_LOOK_SECONDS: Final = 0.5
-PRINT_JOBS_SHOWN: Final = 50
 
 
 @contextmanager
@@ -69,7 +54,7 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 
 @contextmanager
-def _open_node() -> Iterator[Node]:
+def opened_node() -> Iterator[Node]:
     settings = Settings.from_env()
     with opened_store(settings) as store:
         yield open_node(settings, store)
@@ -112,11 +97,11 @@ def _show_tally(path: Path, tally: Tally) -> bool:
 def _submitter(arguments: argparse.Namespace) -> Iterator[Capture]:
     """What captures: the node of this folder, or with --url the one there."""
     if arguments.url:
-        client = Client(arguments.url, arguments.key or _demo_key(Settings.from_env(), arguments.role))
+        client = Client(arguments.url, arguments.key or demo_key(Settings.from_env(), arguments.role))
         yield partial(_capture_there, client)
         return
-    with _open_node() as node:
-        key = authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
+    with opened_node() as node:
+        key = authenticate(node.store, arguments.key or demo_key(node.settings, arguments.role))
         yield partial(capture_here, node, key)
 
 
@@ -149,7 +134,7 @@ def run_watch(arguments: argparse.Namespace) -> int:
     return 0 if complete else 1
 
 
-def _demo_key(settings: Settings, role: str) -> str:
+def demo_key(settings: Settings, role: str) -> str:
     if not settings.demo_keys_path.exists():
         raise NotFound("give the API key with --key; `suyuan keys add` makes one")
     keys = json.loads(settings.demo_keys_path.read_text())
@@ -159,7 +144,7 @@ def _demo_key(settings: Settings, role: str) -> str:
 
 
 def run_prove(arguments: argparse.Namespace) -> int:
-    with _open_node() as node:
+    with opened_node() as node:
         prove = prove_event if arguments.event else prove_item
         bundle = prove(node, arguments.id)
     arguments.output.write_bytes(bundle)
@@ -168,7 +153,7 @@ def run_prove(arguments: argparse.Namespace) -> int:
 
 
 def run_label(arguments: argparse.Namespace) -> int:
-    with _open_node() as node:
+    with opened_node() as node:
         fields = parse_fields(arguments.data)
         contents = [item_label(node, text, fields) for text in arguments.ids]
         if arguments.sign:
@@ -201,92 +186,6 @@ def run_check(arguments: argparse.Namespace) -> int:
         case NotChecked(reason=reason):
             print(f"Not checked: {reason}")
     return verdict.exit_code
-
-
-# --- print jobs
-
-
-def run_print_new(arguments: argparse.Namespace) -> int:
-    order = PrintOrder(
-        arguments.gtin,
-        arguments.serial,
-        arguments.count,
-        arguments.printer,
-        arguments.template,
-        arguments.dpi,
-        parse_fields(arguments.data),
-    )
-    with _printing(arguments) as (node, key):
-        job = create_job(node, key, order)
-        print(f"print job {job.job_id}", flush=True)
-        return _follow(node, key, job.job_id)
-
-
-def run_print_list(arguments: argparse.Namespace) -> int:
-    with _printing(arguments) as (node, key):
-        for job in list_jobs(node, key, after="", limit=PRINT_JOBS_SHOWN):
-            _show_job(job)
-    return 0
-
-
-def run_print_follow(arguments: argparse.Namespace) -> int:
-    with _printing(arguments) as (node, key):
-        return _follow(node, key, arguments.job)
-
-
-def run_print_pause(arguments: argparse.Namespace) -> int:
-    return _steer(arguments, pause_job)
-
-
-def run_print_resume(arguments: argparse.Namespace) -> int:
-    return _steer(arguments, resume_job)
-
-
-def run_print_cancel(arguments: argparse.Namespace) -> int:
-    return _steer(arguments, cancel_job)
-
-
-def run_print_confirm(arguments: argparse.Namespace) -> int:
-    return _steer(arguments, confirm_job)
-
-
-def run_print_reprint(arguments: argparse.Namespace) -> int:
-    with _printing(arguments) as (node, key):
-        _show_job(reprint_job(node, key, arguments.job, arguments.reason, arguments.first, arguments.count))
-    return 0
-
-
-def _steer(arguments: argparse.Namespace, steer: Callable[[Node, ApiKey, str], PrintJob]) -> int:
-    with _printing(arguments) as (node, key):
-        _show_job(steer(node, key, arguments.job))
-    return 0
-
-
-@contextmanager
-def _printing(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
-    with _open_node() as node:
-        yield node, authenticate(node.store, arguments.key or _demo_key(node.settings, arguments.role))
-
-
-def _follow(node: Node, key: ApiKey, job_id: str) -> int:
-    """Show how far the job is until it rests; what is in its way is said once. 0 when it is done."""
-    job, said = find_job(node, key, job_id), ""
-    bar = ProgressBar(job.printer, job.serials.total, "labels", sys.stderr)
-    while job.shown_state in ("waiting", "printing", "recording"):
-        bar.show(job.start)
-        if job.problem != said:
-            said = job.problem
-            print(f"\n{said}" if said else "", file=sys.stderr, flush=True)
-        time.sleep(PRINT_LOOK_SECONDS)
-        job = find_job(node, key, job_id)
-    bar.end(job.start)
-    _show_job(job)
-    return 0 if job.state == "done" else 1
-
-
-def _show_job(job: PrintJob) -> None:
-    problem = f": {job.problem}" if job.problem else ""
-    print(f"{job.job_id} {job.printer} {job.start:,} of {job.serials.total:,} {job.shown_state}{problem}")
 
 
 # --- master data
@@ -331,7 +230,7 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def run_keys_add(arguments: argparse.Namespace) -> int:
-    with _open_node() as node:
+    with opened_node() as node:
         if node.store.party(arguments.party) is None:
             if not arguments.name or not arguments.account:
                 raise Invalid(f"{arguments.party} is a new party: give it --name and --account")
@@ -352,7 +251,7 @@ def _account_bytes(text: str) -> bytes:
 
 
 def run_keys_revoke(arguments: argparse.Namespace) -> int:
-    with _open_node() as node:
+    with opened_node() as node:
         key = authenticate(node.store, arguments.key)
         node.store.revoke_api_key(key.key_id, now_ms())
         print(f"the key of {key.party_id} is revoked")

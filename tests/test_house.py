@@ -67,6 +67,7 @@ COMPOSERS = {
     "cli.py",
     "commands.py",
     "deliver.py",
+    "print_commands.py",
     "running.py",
     "serve.py",
     "setup.py",
