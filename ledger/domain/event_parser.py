@@ -111,7 +111,10 @@ def _open_document(
 def _read_master_data(
     value: JsonValue, prefixes: Prefixes, problems: list[Problem]
 ) -> tuple[MasterData, ...]:
-    if not isinstance(value, dict) or value.get("type") not in _EVENT_LISTS:
+    if not isinstance(value, dict):
+        return ()
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in _EVENT_LISTS:
         return ()
     return read_header(Reading(prefixes, problems), value.get("epcisHeader"), "/epcisHeader")
 
