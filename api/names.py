@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from api.i18n import Language, Phrase, say
 from api.i18n.phrases import KINDS, OTHER_KIND
-from ledger.domain.identifiers import class_uri, parse_identifier
+from ledger.domain.identifiers import class_uri, parse_identifier, scheme_of
 from ledger.domain.master_data import MasterData
 from ledger.ports import Party
 
@@ -58,16 +58,16 @@ class Names:
 
 
 def element_string(uri: str) -> str:
-    """How people read an identifier: (01) 09506000134352 (21) S1; another URI as it is."""
+    """How people read an identifier: (01) 09506000134352 (21) S1; 88.118.1001/abc; another URI as it is."""
     elements = parse_identifier(uri).elements
-    return " ".join(f"({ai}) {value}" for ai, value in elements) or uri
+    return " ".join(f"({ai}) {value}" for ai, value in elements) or scheme_of(uri).write(uri)
 
 
 def short_code(uri: str) -> str:
     """The part that tells one thing from others of its kind: serial, lot or number."""
     identifier = parse_identifier(uri)
     if identifier.kind == "uri":
-        return last_part(uri)
+        return last_part(scheme_of(uri).write(uri))
     ai, value = identifier.elements[-1]
     return value[13:] or value if ai == "253" else f"({ai}) {value}"
 

@@ -14,6 +14,7 @@ from typing import get_args
 from ledger import verify as verifier
 from ledger.domain.access import GS1
 from ledger.domain.errors import LedgerError
+from ledger.domain.schemes.table import SCHEMES
 from ledger.ports import Role
 
 
@@ -197,9 +198,9 @@ def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     allocate = actions.add_parser(
         "allocate", help="give a prefix below one that the operator owns to a party"
     )
-    allocate.add_argument("prefix", metavar="PREFIX", help="e.g. a GS1 company prefix, 0614141")
+    allocate.add_argument("prefix", metavar="PREFIX", help="a GS1 company prefix, 0614141; 88.118.1001; ...")
     allocate.add_argument("party", metavar="PARTY")
-    allocate.add_argument("--scheme", default=GS1)
+    allocate.add_argument("--scheme", default=GS1, choices=[scheme.name for scheme in SCHEMES])
     allocate.set_defaults(run="ledger.chain_commands:run_registry_allocate")
 
 

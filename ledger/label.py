@@ -7,7 +7,7 @@ from typing import Final
 from labels.content import Content, gs1_content, other_content
 from ledger.authenticity import label_signer
 from ledger.domain.errors import Invalid
-from ledger.domain.identifiers import class_uri, parse_identifier
+from ledger.domain.identifiers import class_uri, parse_identifier, scheme_of
 from ledger.domain.scan import normalise_scan
 from ledger.node import Node
 
@@ -19,14 +19,15 @@ def item_label(node: Node, text: str, given: Mapping[str, str] | None = None) ->
 
     A lot beside a serial is kept. `given` are fields by name, which win over master data; one that is a GS1
     element (`expiry`, `lot`) goes into the symbols of templates that have it. An identifier of another scheme
-    is printed as it is. Raises Invalid for what is no identifier and for a field that is wrong.
+    is printed as people of that scheme write it. Raises Invalid for what is no identifier and for a field
+    that is wrong.
     """
     scan = normalise_scan(text)
     if scan.identifier is None:
         raise Invalid(f"{text}: holds no key that names an item, such as (00), (01) or (8004)")
     fields = _master_data(node, scan.identifier.uri) | dict(given or {})
     if not scan.elements:
-        return other_content(scan.text, fields)
+        return other_content(scheme_of(scan.identifier.uri).write(scan.identifier.uri), fields)
     return gs1_content(scan.elements, node.settings.label_url, fields)
 
 

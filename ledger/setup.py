@@ -21,9 +21,9 @@ from ledger.chain import (
     open_log,
 )
 from ledger.config import Settings
-from ledger.domain.access import GS1, URI
 from ledger.domain.anchor import log_id_of
 from ledger.domain.errors import Invalid
+from ledger.domain.schemes.table import SCHEMES
 from ledger.node import Node, load_secret, load_signer, open_node, write_private
 from ledger.ports import Party, Store
 from ledger.verify import Trust
@@ -170,7 +170,7 @@ def _connect_signer(settings: Settings, store: Store, account: Account) -> tuple
 
 
 def _open_schemes(signer: Signer, deployment: Deployment) -> None:
-    """The schemes that captured events need, every character a level; the operator owns their roots."""
+    """All schemes of identifiers; the operator owns their roots."""
     writer = RegistryWriter(signer, deployment.prefix_registry)
-    for scheme in (GS1, URI):
-        writer.open_scheme(scheme, "", signer.account)
+    for scheme in SCHEMES:
+        writer.open_scheme(scheme.name, scheme.separator, signer.account)

@@ -17,15 +17,19 @@ registered prefix, and with the owners of the prefixes above it, who allocated i
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ledger.domain.events import Event
-from ledger.domain.identifiers import company_digits
+from ledger.domain.identifiers import scheme_of
+from ledger.domain.schemes.gs1 import GS1 as GS1_SCHEME
+from ledger.domain.schemes.table import SCHEME_BY_NAME
+from ledger.domain.schemes.uri import URI as URI_SCHEME
 
-GS1 = "gs1"
+GS1: Final = GS1_SCHEME.name
 """Scheme of GS1 company prefixes; a prefix is digits."""
 
-URI = "uri"
-"""Scheme of all identifiers that are not GS1's; a prefix is the beginning of the URI."""
+URI: Final = URI_SCHEME.name
+"""Scheme of all identifiers that no other scheme claims; a prefix is the beginning of the URI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,10 @@ class PrefixIndex:
 
     def above(self, uri: str) -> list[PrefixEntry]:
         """The registered prefixes of a canonical URI, the longest first."""
-        digits = company_digits(uri)
-        scheme, text = (URI, uri) if digits is None else (GS1, digits)
-        begins = [text[:length] for length in self._lengths.get(scheme, ()) if length <= len(text)]
-        found = [self._by_text.get((scheme, begin)) for begin in begins]
+        scheme, text = scheme_of(uri).registered_as(uri)
+        separator = SCHEME_BY_NAME[scheme].separator
+        lengths = [n for n in self._lengths.get(scheme, ()) if _ends_level(text, n, separator)]
+        found = [self._by_text.get((scheme, text[:length])) for length in lengths]
         return [entry for entry in found if entry is not None]
 
     def may_speak(self, account: bytes, uri: str) -> bool:
@@ -72,6 +76,13 @@ class PrefixIndex:
             entry.active and (account == entry.owner or account in entry.delegates)
             for entry in self.above(uri)
         )
+
+
+def _ends_level(text: str, length: int, separator: str) -> bool:
+    """Whether a level of `text` ends after `length` characters, as in the registry: 8 is not above 88."""
+    if length in (0, len(text)):
+        return True
+    return length < len(text) and (not separator or text[length] == separator)
 
 
 def claimed_uris(event: Event) -> list[str]:

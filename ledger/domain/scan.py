@@ -1,8 +1,8 @@
 """What a scanner sent, whichever symbol it read and however it is set up.
 
 Understood are GS1 element strings (with FNC1 or in brackets), Digital Links, EPC URNs, bare GTINs and SSCCs,
-handles such as 88.118.1001/abc, DIDs, OIDs and any other absolute URI, each with or without the symbology
-identifier (`]C1`, `]d2`, `]Q3`) that a scanner can put in front.
+and what `identifiers` reads of every other scheme, each with or without the symbology identifier (`]C1`,
+`]d2`, `]Q3`) that a scanner can put in front.
 
 Source: ISO/IEC 15424 (symbology identifiers); GS1 General Specifications, 5.1.3 and 7.8.
 """
@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from ledger.domain.ai_table import QUALIFIER_PATHS, QUALIFIERS, check_value
 from ledger.domain.digital_link import Element, link_elements, parse_digital_link, parse_element_string
 from ledger.domain.errors import Invalid
 from ledger.domain.fnc1 import GS, show_controls, split_elements
-from ledger.domain.identifiers import Identifier, identifier_of, parse_identifier
+from ledger.domain.identifiers import Identifier, find_identifier, identifier_of, scheme_of
 
 SCAN_LENGTH_MAX: Final = 4096  # the most that any of these symbols holds is 7,089 digits; nobody prints that
 
@@ -81,11 +80,7 @@ _SYMBOLOGIES: Final[dict[str, _Symbology]] = {
     "J1": ("GS1 DotCode", True),
 }
 _symbology: Final = re.compile(r"\]([A-Za-z][0-9A-Za-z])").match
-_is_handle: Final = re.compile(r"(?:86|88)\.[0-9]{3,5}\.[0-9]{1,128}/[^\x00-\x20\x7f]\S*").fullmatch
-_is_oid: Final = re.compile(r"[012](?:\.(?:0|[1-9][0-9]*)){2,}").fullmatch
 _GTIN_LENGTHS: Final = (8, 12, 13, 14)
-_HANDLE_LENGTH_MAX: Final = 255  # characters
-_KEPT_IN_URI: Final = "-._~!$&'()*+,;=:@/"
 
 
 def _split_symbology(text: str) -> tuple[str, str, bool]:
@@ -107,20 +102,15 @@ def _read(carrier: str, text: str) -> Scan:
         return _from_elements(carrier, "GS1 element string in brackets", text, elements)
     if text.isascii() and text.isdigit():
         return _read_digits(carrier, text)
-    if _is_handle(text) and len(text) <= _HANDLE_LENGTH_MAX:
-        uri = f"hdl:{quote(text, safe=_KEPT_IN_URI)}"
-        return Scan(carrier, "handle", text, identifier=parse_identifier(uri))
-    if _is_oid(text):
-        return Scan(carrier, "OID", text, identifier=parse_identifier(f"urn:oid:{text}"))
-    if re.match("[A-Za-z][A-Za-z0-9+.-]*:", text):
-        return _read_uri(carrier, text)
-    return _read_without_fnc1(carrier, text)
+    identifier = find_identifier(text)
+    return _read_without_fnc1(carrier, text) if identifier is None else _name(carrier, text, identifier)
 
 
-def _read_uri(carrier: str, text: str) -> Scan:
-    identifier = parse_identifier(text)
+def _name(carrier: str, text: str, identifier: Identifier) -> Scan:
     if identifier.kind == "uri":
-        return Scan(carrier, f"{text.partition(':')[0].lower()} URI", text, identifier=identifier)
+        scheme = scheme_of(identifier.uri).name
+        syntax = f"{text.partition(':')[0].lower()} URI" if scheme == "uri" else scheme
+        return Scan(carrier, syntax, text, identifier=identifier)
     if text[:4].lower() == "http":
         return Scan(carrier, "GS1 Digital Link", text, parse_digital_link(text).elements, identifier)
     return Scan(carrier, "EPC URN", text, identifier.elements, identifier)
@@ -141,7 +131,8 @@ def _read_without_fnc1(carrier: str, text: str) -> Scan:
     seen = f"{carrier or 'text'} of {len(text)} characters"
     raise Invalid(
         f"{show_controls(text)[:60]!r}: {seen}, not understood; known are GS1 element strings and Digital "
-        "Links, EPC URNs, GTINs of 8, 12, 13 or 14 digits, SSCCs of 18, handles like 88.118.1001/abc, URIs"
+        "Links, EPC URNs, GTINs of 8, 12, 13 or 14 digits, SSCCs of 18, handles like 88.118.1001/abc, OIDs, "
+        "DIDs, URIs"
     )
 
 

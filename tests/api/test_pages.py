@@ -170,6 +170,16 @@ def test_whplaceis_no_identifier_is_explained_to_a_person(demo: Demo) -> None:
     assert "check digit is 3, should be 2" in words(page)
 
 
+@pytest.mark.parametrize("spelling", ["88.118.1001/批次1", "hdl:88.118.1001/%E6%89%B9%E6%AC%A11"])
+def test_an_item_of_another_scheme_has_its_page_and_its_bundle(demo: Demo, spelling: str) -> None:
+    page = demo.client.get("/item", params={"id": spelling})
+    assert page.status_code == 404
+    assert "Nothing recorded This ledger has no event of this item. This was verified" in words(page)
+    assert "88.118.1001/批次1" in words(page)
+    bundle = demo.client.get("/proof/item", params={"id": spelling})
+    assert bundle.json()["subject"] == {"item": "hdl:88.118.1001/%E6%89%B9%E6%AC%A11"}
+
+
 def test_names_cannot_smuggle_markup_into_a_page(world: World, serve: Serve) -> None:
     evil = "<script>alert(1)</script>"
     gtin = "https://id.gs1.org/01/09506000134352"

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from ledger.audit import audit
+from ledger.domain.access import PrefixEntry
 from ledger.domain.bundle import read_bundle
 from ledger.domain.commitment import item_key
-from ledger.domain.errors import Invalid, NotFound, NotYetAnchored
+from ledger.domain.errors import Invalid, NotAllowed, NotFound, NotYetAnchored
 from ledger.prove import prove_event, prove_item
 from ledger.store import SqlStore
 from ledger.verify import Refuted, Verified
@@ -54,6 +55,29 @@ def test_an_identifier_may_be_asked_for_in_any_spelling(world: World) -> None:
         for spelling in (SGTIN + "S1", "urn:epc:id:sgtin:9506000.013435.S1", "(01)09506000134352(21)S1")
     }
     assert len(bundles) == 1
+
+
+def test_an_item_of_another_scheme_is_captured_by_who_has_its_prefix_and_proved(world: World) -> None:
+    handle = made(epcList=["hdl:88.118.1001/YJ-417"])
+    with pytest.raises(NotAllowed, match="speak for identifiers of others"):
+        world.capture(handle)
+    store = world.node.store
+    factory = store.party("factory")
+    assert factory is not None
+    entry = PrefixEntry(b"88".ljust(32, b"\0"), "handle", "88.118.1001", factory.account, True, ())
+    store.replace_prefixes([*store.prefixes(), entry], 2)
+    world.node.prefixes.forget()
+
+    world.capture(handle)
+    world.anchor()
+    bundles = {
+        prove_item(world.node, spelling)
+        for spelling in ("88.118.1001/YJ-417", "hdl:88.118.1001/YJ-417", "info:hdl/88.118.1001/YJ-417")
+    }
+    (bundle,) = bundles
+    assert isinstance(world.verify(bundle), Verified)
+    assert len(read_bundle(bundle).events) == 1
+    assert isinstance(world.verify_item("88.118.1001/yj-417"), Verified)  # another item, proved absent
 
 
 def test_the_absence_of_an_item_is_proved(world: World) -> None:

@@ -79,17 +79,26 @@ def test_logistics_staff_without_the_right_may_observe_but_not_commission(demo: 
     assert demo.capture(document(seen(**by_serial("NOTOURS"))), key).status_code == 202
 
 
-def test_a_new_company_gets_its_prefix_and_speaks_for_it(demo: NodeProcess) -> None:
-    prefix, serials = "0614141", {"epcList": ["https://id.gs1.org/01/10614141000415/21/1"]}
-    account = "0x" + b"newcomer".ljust(20, b"\0").hex()
-    added = demo.suyuan("keys", "add", "acme", "manufacturer", "--name", "Acme", "--account", account)
+@pytest.mark.parametrize(
+    ("party", "scheme", "prefix", "epc"),
+    [
+        ("acme", "gs1", "0614141", "https://id.gs1.org/01/10614141000415/21/1"),
+        ("huaxing", "handle", "88.118.1001", "hdl:88.118.1001/YJ-417"),
+    ],
+)
+def test_a_new_company_gets_its_prefix_and_speaks_for_it(
+    demo: NodeProcess, party: str, scheme: str, prefix: str, epc: str
+) -> None:
+    serials = {"epcList": [epc]}
+    account = "0x" + party.encode().ljust(20, b"\0").hex()
+    added = demo.suyuan("keys", "add", party, "manufacturer", "--name", "New", "--account", account)
     assert added.returncode == 0, added.stderr
     key = added.stdout.strip()
     assert demo.capture(document(made(**serials)), key).status_code == 403
 
-    allocated = demo.suyuan("registry", "allocate", prefix, "acme")
+    allocated = demo.suyuan("registry", "allocate", prefix, party, "--scheme", scheme)
     assert allocated.returncode == 0, allocated.stderr
-    assert f"{prefix:<16} active    {account} acme" in demo.suyuan("registry", "list").stdout
+    assert f"{prefix:<16} active    {account} {party}" in demo.suyuan("registry", "list").stdout
     wait_for(
         "the node learns of the prefix",
         lambda: demo.capture(document(made(**serials)), key).status_code == 202,
