@@ -390,6 +390,22 @@ TEXTS: Final[dict[str, Phrase]] = {
     "scan_key_refused": ("密钥不被接受，请检查设置", "The key is not accepted: see the settings"),
     "scan_conflicts": ("未被接受", "Not accepted"),
     "scan_warned": ("已收下，但有提示", "Accepted, with a warning"),
+    "scan_why_right": (
+        "本单位无权为此标识记录这一步，请通知标识所有者。",
+        "Your company may not record this step for this item: tell its owner.",
+    ),
+    "scan_why_known": (
+        "服务器已有同号而内容不同的事件。",
+        "The server has another event with the same number.",
+    ),
+    "scan_why_content": (
+        "内容不合规则，未记录；请核对物品和步骤。",
+        "It breaks a rule and was not recorded: check the item and the step.",
+    ),
+    "scan_why_rule": (
+        "已记录，但与已知的历史不符；请核对。",
+        "Recorded, but it does not fit what is known: check.",
+    ),
     "scan_discard": ("已读，移除", "I have read it, remove"),
     "scan_settings": ("设置", "Settings"),
     "scan_key": ("API 密钥（只存于本机）", "API key (kept on this device only)"),

@@ -298,6 +298,7 @@ def test_a_refused_event_is_shown_and_does_not_stop_those_behind_it(
         expect(page.locator("#record")).to_have_text("Record: Pack · (00) 095060000000000015")
         page.get_by_role("button", name="Record: Pack").tap()
         expect(page.locator("#problem-list")).to_contain_text("Not accepted: Pack")
+        expect(page.locator("#problem-list")).to_contain_text("Your company may not record this step")
         expect(page.locator("#problem-list")).to_contain_text("9506000")  # whose prefix it is
         enter(page, SGTIN + "S1")
         tap(page, "Depart")

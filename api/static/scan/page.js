@@ -174,7 +174,9 @@ function problemEntry(event) {
   const entry = document.createElement("li");
   const title = document.createElement("b");
   title.textContent = `${say(event.state === "refused" ? "scan_conflicts" : "scan_warned")}: ${say(`do_${event.step}`)} · ${event.name}`;
-  const detail = document.createElement("span");
+  const why = document.createElement("span");
+  why.textContent = event.why ? say(event.why) : "";
+  const detail = document.createElement("small");
   detail.textContent = event.detail;
   const discard = document.createElement("button");
   discard.type = "button";
@@ -184,7 +186,7 @@ function problemEntry(event) {
     await removeEvent(event.number);
     changed();
   };
-  entry.append(title, detail, discard);
+  entry.append(title, why, detail, discard);
   return entry;
 }
 

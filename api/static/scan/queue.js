@@ -29,7 +29,7 @@ async function transact(store, mode, work) {
   });
 }
 
-// States: "waiting"; "refused" and "warned" wait for a reader, with `detail`.
+// States: "waiting"; "refused" and "warned" wait for a reader, with `why` and `detail`.
 export const addEvent = event => transact("events", "readwrite", store => store.add({ ...event, state: "waiting", detail: "" }));
 export const allEvents = () => transact("events", "readonly", store => store.getAll());
 export const putEvent = event => transact("events", "readwrite", store => store.put(event));

@@ -7,6 +7,7 @@ const TIMEOUT_MS = 20_000;
 const PAUSE_MIN_MS = 2_000;
 const PAUSE_MAX_MS = 300_000;
 const DETAIL_MAX = 2_000;
+const WHYS = { 403: "scan_why_right", 409: "scan_why_known" }; // what the reader is told before the server's own words
 
 // `keyOf` gives the API key of now; `tell({state, event})` is called after every change: "sent", "refused",
 // "warned", "no signal", "key refused".
@@ -72,8 +73,8 @@ async function send(body, key) {
 function judge(ok, said, status) {
   const problems = [said.detail ?? said.title, ...(said.problems ?? said.warnings ?? []).map(line)].filter(Boolean);
   const detail = problems.join("\n").slice(0, DETAIL_MAX) || `HTTP ${status}`;
-  if (!ok) return { state: "refused", detail };
-  return said.warnings?.length ? { state: "warned", detail } : { state: "sent", detail: "" };
+  if (!ok) return { state: "refused", why: WHYS[status] ?? "scan_why_content", detail };
+  return said.warnings?.length ? { state: "warned", why: "scan_why_rule", detail } : { state: "sent", detail: "" };
 }
 
 const line = problem => problem.message ?? problem.warning ?? JSON.stringify(problem);
