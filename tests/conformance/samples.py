@@ -4,6 +4,7 @@ Identifiers use the GS1 company prefix 9506000, which GS1 keeps for demonstratio
 have action OBSERVE: servers that ask who owns an identifier let everybody say what they saw.
 """
 
+import os
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,10 @@ EXTENSIONS = f"ex={NAMESPACE}"
 """The prefix `ex`, as the header GS1-Extensions writes it."""
 
 GTIN = "09506000134352"
-RUN = secrets.token_hex(5)
-"""Stands in every identifier of this run."""
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(5))[:10]
+"""Stands in every identifier of this run; the same for all its processes."""
 
-_START = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(seconds=secrets.randbelow(10**8))
+_START = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(seconds=int(RUN, 16) % 10**8)
 
 
 def new_id() -> str:

@@ -46,7 +46,7 @@ def _hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-_ports = count(20_000 + os.getpid() % 10_000)
+_ports = count(20_000 + os.getpid() % 40 * 250)
 
 
 def free_port() -> int:
