@@ -19,6 +19,7 @@ from ledger.domain.event_parser import parse_event
 from ledger.domain.events import ErrorDeclaration, Event
 from ledger.domain.identifiers import class_uri, parse_identifier
 from ledger.domain.master_data import MasterData
+from ledger.domain.records import RECORD_CHANGE
 from ledger.domain.temperature import (
     Reading,
     TemperatureRange,
@@ -171,6 +172,8 @@ class _Evidence:
 
     def _proven(self, proof: Proof) -> Iterator[LoggedEvent]:
         for event in proof.bundle.events if proof.bundle else ():
+            if event.body and event.body.get("type") == RECORD_CHANGE:
+                continue  # proved with the others, and no part of what happened to the item
             entry, state = event.entry, _STATE_OF[type(proof.verdict)]
             # The bundle of the nearer item speaks for an event that two items share.
             self.records.setdefault(event.index, _Record(entry.submitter_key_id, entry.recorded_at_ms, state))
@@ -182,6 +185,8 @@ class _Evidence:
         covered = final.anchor.size if final else 0
         start = proof.bundle.anchor.size if proof.bundle else 0
         for event in store.item_events(item_key(proof.uri), store.log_size(), start=start, limit=EVENTS_MAX):
+            if event.event_type == RECORD_CHANGE:
+                continue
             state = ProofState.UNDETERMINED if event.log_index < covered else ProofState.WAITING
             record = _Record(event.submitter_key_id, event.recorded_at_ms, state)
             self.records.setdefault(event.log_index, record)

@@ -92,6 +92,17 @@ class FoundEvent:
     position: Position
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """An identifier's record after its newest change."""
+
+    uri: str
+    version: int  # how often it was changed, its registration included
+    log_index: int  # where the newest change stands
+    party_id: str  # who made it
+    kept: str  # JSON, as `ledger.domain.records.write_kept` gives it; "[]" when it was deleted
+
+
 KnownColumn = Literal["biz_step", "disposition", "read_point", "biz_location"]
 
 
@@ -128,6 +139,12 @@ class Append(Protocol):
 
     def add_company_prefixes(self, prefixes: Collection[str]) -> None:
         """Keep GS1 company prefixes; those that are there already stay as they are."""
+
+    def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
+        """As `Store.records`."""
+
+    def put_records(self, records: Sequence[StoredRecord]) -> None:
+        """Save the records, each in place of the one that stands under its identifier."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""
@@ -449,6 +466,14 @@ class Store(Protocol):
     def first_label_scan_ms(self, uri: str) -> int | None: ...
     def scanned_uris(self, *, after: str, limit: int) -> list[str]:
         """Items that were scanned more than once, by code point; "" comes before all."""
+
+    # records of identifiers
+    def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
+        """The records of these identifiers, deleted ones too; who was never registered is not among them."""
+
+    def records_below(self, stem: str, *, after: str, limit: int) -> list[StoredRecord]:
+        """Records that are not deleted, whose identifiers begin with `stem` and come after `after`, by code
+        point; "" comes before all."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

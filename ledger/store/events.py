@@ -9,14 +9,16 @@ from sqlalchemy import Connection, select, tuple_, update
 from ledger.domain.errors import NotFound
 from ledger.domain.event_facts import Facts
 from ledger.domain.master_data import MasterData
+from ledger.domain.records import RECORD_ROLE
 from ledger.domain.rules import Part
-from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
+from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent, StoredRecord
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database, ledger_errors
 from ledger.store.index import index_classes, index_facts
 from ledger.store.parties import read_master_data, write_master_data
 from ledger.store.parts import read_parts
+from ledger.store.records import read_records, write_records
 
 _EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
 _LINKS_WINDOW = 512  # events whose links are in memory at once
@@ -53,7 +55,10 @@ class _Append:
             insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
             insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
             insert_rows(self._connection, tables.event_item, sorted(event_items))
-            index_classes(self._connection, [(log_index, link.uri, link.role) for link, log_index in links])
+            of_events = [
+                (log_index, link.uri, link.role) for link, log_index in links if link.role != RECORD_ROLE
+            ]
+            index_classes(self._connection, of_events)
         self.size, self.recorded_at_ms = size, recorded_at_ms
 
     @ledger_errors()
@@ -76,6 +81,14 @@ class _Append:
     def add_company_prefixes(self, prefixes: Collection[str]) -> None:
         rows = [(prefix,) for prefix in sorted(prefixes)]
         insert_rows(self._connection, tables.company_prefix, rows, "keep")
+
+    @ledger_errors()
+    def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
+        return read_records(self._connection, uris)
+
+    @ledger_errors()
+    def put_records(self, records: Sequence[StoredRecord]) -> None:
+        write_records(self._connection, records)
 
     @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -49,6 +50,7 @@ from ledger.domain.event_query import (
     Within,
 )
 from ledger.domain.item_pattern import ItemPattern
+from ledger.domain.records import RECORD_CHANGE
 from ledger.store import tables
 
 FEW: Final = 1_000
@@ -82,6 +84,8 @@ _ASKED: Final = _index_tables("asked")
 _FOUND, _READ, _ROW, _RECORDED = (
     tables.event.alias(name) for name in ("found", "read", "row_of", "recorded")
 )
+# As text and no parameter: only so the databases know that the index without changes of records will do.
+_IS_EVENT: Final = _READ.c.event_type != literal_column(f"'{RECORD_CHANGE}'")
 _ATTRIBUTE, _PART = (tables.master_attribute.alias(name) for name in ("attribute", "part"))
 
 _EVENT_COLUMNS: Final = {
@@ -218,7 +222,9 @@ def _streams(condition: Condition, indexes: _IndexTables) -> Iterator[_Stream]:
 def _matching(query: EventQuery, bounds: _Bounds, driver: _Driver | None) -> _AnySelect:
     """Log indices of the matching events within `bounds`, each once."""
     if driver is None:
-        return select(_READ.c.log_index).where(*_predicates(query, bounds, _READ.c.log_index, _READ))
+        return select(_READ.c.log_index).where(
+            _IS_EVENT, *_predicates(query, bounds, _READ.c.log_index, _READ)
+        )
     branches = [
         select(stream.log_index)
         .where(stream.where, *_predicates(query, bounds, stream.log_index, None, driver.condition))
@@ -233,7 +239,7 @@ def _ordered(query: EventQuery, bounds: _Bounds, driver: _Driver | None) -> _Any
     by = query.order.by
     if by == "eventTime" and driver is None:
         timed = select(_READ.c.event_time_ms, _READ.c.log_index)
-        timed = timed.where(*_predicates(query, bounds, _READ.c.log_index, _READ))
+        timed = timed.where(_IS_EVENT, *_predicates(query, bounds, _READ.c.log_index, _READ))
         return timed.order_by(*_sorting([_READ.c.event_time_ms, _READ.c.log_index], query))
     found = _matching(query, bounds, driver)
     if by == "recordTime":

@@ -17,12 +17,13 @@ from ledger.store.label_scans import LabelScans
 from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
+from ledger.store.records import Records
 from ledger.store.subscriptions import Subscriptions
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans):
+class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans, Records):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 

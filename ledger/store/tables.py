@@ -1,10 +1,10 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data, named_query, subscription, delivery, print_job, label_scan. Caches, which can be rebuilt
-from the facts: log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
-master_attribute (from master_data) and prefix (from the chain). Times are milliseconds since
-1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
+master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record. Caches,
+which can be rebuilt from the facts: log_node, map_tile, item_frontier, event_class, event_text,
+event_number (from events), master_attribute (from master_data) and prefix (from the chain). Times are
+milliseconds since 1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -26,13 +26,19 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
+
+from ledger.domain.records import RECORD_CHANGE
 
 NOT_DECLARED = -(2**63)
 """Stands in `event.declared_ms` for "no error declaration": no time is that early, and unlike
 NULL it takes part in the unique constraint."""
 
 metadata = MetaData()
+
+IS_EVENT = text(f"event_type <> '{RECORD_CHANGE}'")
+"""Changes of records are entries of the log like events, and found by none of the queries for events."""
 
 # By code point in every database: ranges of it are found by index, and pages follow its order.
 _OrderedText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -76,7 +82,13 @@ event = Table(
     Column("capture_id", Text, nullable=False),
     Column("arrived_as_urn", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("event_id", "declared_ms", name="event_identity"),
-    Index("event_by_time", "event_time_ms", "log_index"),
+    Index(
+        "event_by_time",
+        "event_time_ms",
+        "log_index",
+        sqlite_where=IS_EVENT,
+        postgresql_where=IS_EVENT,
+    ),
     Index("event_by_record_time", "recorded_at_ms", "log_index"),
     Index("event_by_biz_step", "biz_step", "event_time_ms", "log_index"),
     Index("event_by_disposition", "disposition", "event_time_ms", "log_index"),
@@ -370,5 +382,16 @@ label_scan = Table(
     Column("scanner", Text, nullable=False),
     Column("device", LargeBinary, nullable=False),
     Index("label_scan_by_time", "at_ms"),
+    sqlite_with_rowid=False,
+)
+
+identifier_record = Table(
+    "identifier_record",
+    metadata,
+    Column("uri", _OrderedText, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("log_index", BigInteger, nullable=False),  # of the newest change
+    Column("party_id", Text, nullable=False),
+    Column("kept", Text, nullable=False),  # JSON: values, with the salts of hidden ones; [] when deleted
     sqlite_with_rowid=False,
 )

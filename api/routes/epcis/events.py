@@ -27,6 +27,7 @@ from api.routes.epcis.protocol import (
 from ledger.capture import capture_event
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.query import EventQuery, parse_query_string
+from ledger.domain.records import RECORD_CHANGE
 from ledger.node import Node
 from ledger.query import run_query
 from ledger.query_document import event_json
@@ -95,7 +96,8 @@ def get_event(request: Request, event_id: str, node: NodeDep) -> Response:
     The eventID stands percent-encoded in the path. 404 when it is unknown or was erased.
     """
     wanted = presentation_of(request)
-    events = [event for event in node.store.events_by_id(event_id) if event.body is not None]
+    found = node.store.events_by_id(event_id)
+    events = [event for event in found if event.body is not None and event.event_type != RECORD_CHANGE]
     if not events:
         raise NotFound(f"no event {event_id} can be read here")
     return answer_events(node, events, wanted)
