@@ -127,7 +127,7 @@ def _capture(
             success=not problems,
             error_behaviour=error_behaviour,
             errors=_errors_json(problems, [*warnings, *unasked]),
-            receipt=_receipt(node, capture_id, created_ms, captured) if captured else "",
+            receipt=sign_receipt(node, capture_id, created_ms, captured) if captured else "",
         )
         batch.add_job(job)
     return job, captured
@@ -166,7 +166,7 @@ def _find_own(
 
     They refuse nothing: documents describe the partners' places as well, for those who do not know them.
     """
-    may_speak = _speaker(node, submitter)
+    may_speak = speaker(node, submitter)
     own: list[MasterData] = []
     unasked = []
     for entry in entries:
@@ -209,7 +209,7 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
+def speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
     """Whether the submitter may speak for an identifier; each is looked up once."""
     party = node.store.party(submitter.party_id)
     account = party.account if party else b""
@@ -219,7 +219,7 @@ def _speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
 
 def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
     """One problem for each event whose submitter may not speak for an identifier in it."""
-    may_speak, prefixes = _speaker(node, submitter), node.prefixes.index()
+    may_speak, prefixes = speaker(node, submitter), node.prefixes.index()
     problems = []
     for draft in drafts:
         for uri in claimed_uris(draft.event):
@@ -311,7 +311,7 @@ def _keep_company_prefixes(node: Node, batch: Append, drafts: Iterable[Draft]) -
         node.prefixes.forget()
 
 
-def _receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:
+def sign_receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:
     """The node's signed promise: these commitments stand at these indices and will be anchored in time."""
     promise: Mapping[str, Any] = {
         "captureID": capture_id,
