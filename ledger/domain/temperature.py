@@ -2,7 +2,7 @@
 
 Input are events, output are readings and excursions. Temperatures are degrees Celsius, exact (`Decimal`);
 reports in Fahrenheit and Kelvin are converted. Not here: how long an excursion lasted, which needs more than
-the sparse readings of EPCIS events (EPCIS 2.0, 7.3.7.1).
+the sparse readings of EPCIS events (EPCIS 2.0, 7.3.7.1); `cold_chain.watch` finds that in all readings.
 """
 
 from collections.abc import Mapping, Sequence
