@@ -85,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_master_data(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
+    _add_carriers(subcommands)
     return parser
 
 
@@ -216,3 +217,27 @@ def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     revoke = actions.add_parser("revoke", help="end an API key")
     revoke.add_argument("key", metavar="KEY")
     revoke.set_defaults(run="ledger.commands:run_keys_revoke")
+
+
+def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    carriers = subcommands.add_parser("carriers", help="devices that bear identifiers: enrol, keys, bindings")
+    actions = carriers.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, told: str, *positionals: str) -> argparse.ArgumentParser:
+        parser = actions.add_parser(name, help=told)
+        for positional in positionals:
+            parser.add_argument(positional, metavar=positional.upper())
+        parser.add_argument("--key", help="API key (default: the demo key of --role)")
+        parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
+        parser.set_defaults(run=f"ledger.carrier_commands:run_{name}")
+        return parser
+
+    action("enrol", "enrol the device that a JSON file describes").add_argument(
+        "file", type=Path, metavar="FILE"
+    )
+    action("list", "all carriers of your party, with what is odd about them")
+    action("show", "one carrier with its keys and bindings", "id")
+    action("rotate", "offer a new Ed25519 key (hex)", "id", "public_key")
+    action("revoke", "end all keys of a carrier", "id")
+    action("give", "give a carrier to another party", "id", "party")
+    action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")

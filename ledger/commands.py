@@ -135,6 +135,7 @@ def run_watch(arguments: argparse.Namespace) -> int:
 
 
 def demo_key(settings: Settings, role: str) -> str:
+    """The demonstration's API key for a role. Raises NotFound, Invalid."""
     if not settings.demo_keys_path.exists():
         raise NotFound("give the API key with --key; `suyuan keys add` makes one")
     keys = json.loads(settings.demo_keys_path.read_text())

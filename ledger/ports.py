@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
+from ledger.domain.carriers import Binding, Carrier
 from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
@@ -503,6 +504,26 @@ class Store(Protocol):
     def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]: ...
     def master_data_after(self, uri: str, *, limit: int) -> list[MasterData]:
         """The entries whose identifiers come after `uri`, in their order; "" is before all."""
+
+    # active carriers
+    def add_carrier(self, carrier: Carrier) -> None:
+        """Conflict when the id is taken, or its party unknown."""
+
+    def carrier(self, carrier_id: str) -> Carrier | None: ...
+    def carriers(self, *, party_id: str | None, after: str, limit: int) -> list[Carrier]:
+        """Carriers of a party, or of all, with ids after `after`, in the order of their ids."""
+
+    def save_carrier(
+        self, carrier: Carrier, *, unbound_ms: int | None = None, binding: Binding | None = None
+    ) -> None:
+        """Save the carrier as its next version; in the same transaction end its binding, if there is one, at
+        `unbound_ms`, and begin another. Conflict when somebody else changed the carrier meanwhile."""
+
+    def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
+        """What the carrier was bound to, the newest first."""
+
+    def carriers_bound_to(self, uri: str, at_ms: int, *, limit: int) -> list[str]:
+        """The ids of the carriers that were bound to this very identifier at a moment, in their order."""
 
     def close(self) -> None: ...
 

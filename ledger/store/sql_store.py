@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.store.anchors import Anchors
 from ledger.store.caches import Caches
+from ledger.store.carriers import Carriers
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.label_scans import LabelScans
@@ -23,7 +24,9 @@ from ledger.store.subscriptions import Subscriptions
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class SqlStore(Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans, Records):
+class SqlStore(
+    Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans, Records, Carriers
+):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 
 

@@ -1,8 +1,8 @@
 """The tables, as they are after the newest migration.
 
-Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record. Caches,
-which can be rebuilt from the facts: log_node, map_tile, item_frontier, event_class, event_text,
+Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned, master_data,
+named_query, subscription, delivery, print_job, label_scan, identifier_record, carrier, carrier_binding.
+Caches, which can be rebuilt from the facts: log_node, map_tile, item_frontier, event_class, event_text,
 event_number (from events), master_attribute (from master_data) and prefix (from the chain). Times are
 milliseconds since 1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
@@ -319,6 +319,26 @@ subscription = Table(
     Column("next_run_ms", BigInteger),
     Column("min_record_ms", BigInteger, nullable=False),
     Index("subscription_by_query", "query_name", "subscription_id"),
+)
+
+carrier = Table(
+    "carrier",
+    metadata,
+    Column("carrier_id", _OrderedText, primary_key=True),
+    Column("party_id", Text, ForeignKey("party.party_id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, as `domain.carriers` writes it
+    Index("carrier_by_party", "party_id", "carrier_id"),
+)
+
+carrier_binding = Table(
+    "carrier_binding",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("uri", Text, nullable=False),
+    Column("until_ms", BigInteger),
+    Index("carrier_binding_by_uri", "uri", "from_ms"),
 )
 
 delivery = Table(

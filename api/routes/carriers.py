@@ -1,0 +1,123 @@
+"""Active carriers: the devices of a party."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, Field
+
+from api.dependencies import ApiKeyDep, Id, NodeDep
+from ledger.carriers import (
+    answer_challenge,
+    bind_carrier,
+    binding_view,
+    carrier_view,
+    challenge_carrier,
+    enrol_carrier,
+    get_carrier,
+    give_carrier,
+    list_bindings,
+    list_carriers,
+    revoke_carrier,
+    rotate_key,
+    unbind_carrier,
+)
+from ledger.domain.carriers import Carrier
+from ledger.node import Node
+
+router = APIRouter(
+    tags=["carriers"],
+    responses={
+        401: {"description": "No known API key."},
+        404: {"description": "Your party has no such carrier."},
+        409: {"description": "Others changed it meanwhile, or it is there already."},
+    },
+)
+Json = Annotated[dict[str, Any], Body()]
+
+
+class NewKey(BaseModel):
+    key: Annotated[str, Field(max_length=200)]
+
+
+class NewOwner(BaseModel):
+    party: Annotated[str, Field(max_length=200)]
+
+
+class BoundTo(BaseModel):
+    to: Annotated[str, Field(max_length=2048)]
+
+
+def _view(node: Node, carrier: Carrier) -> dict[str, Any]:
+    return dict(carrier_view(carrier, node.clock()))
+
+
+@router.post("/carriers", status_code=201)
+def post_carrier(node: NodeDep, key: ApiKeyDep, enrolment: Json) -> dict[str, Any]:
+    """Enrol a device: `id`, `key` (Ed25519, hex), `model`, and perhaps `module`, `sim`, `calibration`,
+    `calibrated_until_ms`, `silent_after_seconds`. It is active once it has answered a challenge."""
+    return _view(node, enrol_carrier(node, key, enrolment))
+
+
+@router.get("/carriers")
+def get_carriers(
+    node: NodeDep,
+    key: ApiKeyDep,
+    after: Annotated[str, Query(max_length=2048)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[dict[str, Any]]:
+    """The carriers of your party by id, behind the id `after`, each with its flags."""
+    return [_view(node, carrier) for carrier in list_carriers(node, key, after=after, limit=limit)]
+
+
+@router.get("/carriers/carrier")
+def get_one_carrier(node: NodeDep, key: ApiKeyDep, text: Id) -> dict[str, Any]:
+    """One carrier."""
+    return _view(node, get_carrier(node, key, text))
+
+
+@router.post("/carriers/challenge")
+def post_challenge(node: NodeDep, key: ApiKeyDep, text: Id) -> dict[str, Any]:
+    """A new challenge for the device, to be answered within five minutes."""
+    return _view(node, challenge_carrier(node, key, text))
+
+
+@router.post("/carriers/answer")
+def post_answer(node: NodeDep, key: ApiKeyDep, text: Id, answer: Json) -> dict[str, Any]:
+    """The device's signed answer (see ledger/FORMATS.md); 403 when it does not prove what it should."""
+    return _view(node, answer_challenge(node, key, text, answer))
+
+
+@router.post("/carriers/key")
+def post_key(node: NodeDep, key: ApiKeyDep, text: Id, new: NewKey) -> dict[str, Any]:
+    """Offer a new key, which counts once the device has answered with it; the one before works until then."""
+    return _view(node, rotate_key(node, key, text, new.key))
+
+
+@router.post("/carriers/revocation")
+def post_revocation(node: NodeDep, key: ApiKeyDep, text: Id) -> dict[str, Any]:
+    """End all keys of the carrier."""
+    return _view(node, revoke_carrier(node, key, text))
+
+
+@router.post("/carriers/transfer")
+def post_transfer(node: NodeDep, key: ApiKeyDep, text: Id, new: NewOwner) -> dict[str, Any]:
+    """Give the carrier to another party."""
+    return _view(node, give_carrier(node, key, text, new.party))
+
+
+@router.post("/carriers/bindings", status_code=201)
+def post_binding(node: NodeDep, key: ApiKeyDep, text: Id, bound: BoundTo) -> dict[str, Any]:
+    """Bind the carrier from now on to an item, case, vehicle or room."""
+    return dict(binding_view(bind_carrier(node, key, text, bound.to)))
+
+
+@router.delete("/carriers/bindings", status_code=204)
+def delete_binding(node: NodeDep, key: ApiKeyDep, text: Id) -> None:
+    """End what the carrier is bound to."""
+    unbind_carrier(node, key, text)
+
+
+@router.get("/carriers/bindings")
+def get_bindings(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
+    """What the carrier was bound to, the newest first."""
+    return [dict(binding_view(binding)) for binding in list_bindings(node, key, text)]

@@ -1,0 +1,97 @@
+"""What `suyuan carriers` does. Each command returns its exit code."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ledger.carriers import (
+    bind_carrier,
+    binding_view,
+    carrier_view,
+    enrol_carrier,
+    get_carrier,
+    give_carrier,
+    list_bindings,
+    list_carriers,
+    revoke_carrier,
+    rotate_key,
+)
+from ledger.commands import demo_key, opened_store
+from ledger.config import Settings
+from ledger.domain.carriers import flags
+from ledger.domain.errors import Invalid, NotFound
+from ledger.node import Node, open_node
+from ledger.parties import authenticate
+from ledger.ports import ApiKey
+
+_PAGE = 500
+
+
+@contextmanager
+def _as_party(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
+    settings = Settings.from_env()
+    with opened_store(settings) as store:
+        node = open_node(settings, store)
+        yield node, authenticate(store, arguments.key or demo_key(settings, arguments.role))
+
+
+def run_enrol(arguments: argparse.Namespace) -> int:
+    try:
+        enrolment = json.loads(arguments.file.read_text())
+    except OSError as error:
+        raise NotFound(f"{arguments.file}: {error.strerror}") from error
+    except ValueError as error:
+        raise Invalid(f"{arguments.file}: not JSON: {error}") from error
+    with _as_party(arguments) as (node, key):
+        carrier = enrol_carrier(node, key, enrolment)
+    print(f"{carrier.carrier_id} is enrolled; it is active once the device has answered a challenge")
+    return 0
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        after = ""
+        while page := list_carriers(node, key, after=after, limit=_PAGE):
+            for carrier in page:
+                odd = " ".join(flags(carrier, node.clock()))
+                print(f"{carrier.carrier_id}  {carrier.device.model}  {odd}".rstrip())
+            after = page[-1].carrier_id
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        view: dict[str, Any] = dict(carrier_view(get_carrier(node, key, arguments.id), node.clock()))
+        view["bindings"] = [binding_view(binding) for binding in list_bindings(node, key, arguments.id)]
+    print(json.dumps(view, indent=2, ensure_ascii=False))
+    return 0
+
+
+def run_rotate(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        carrier = rotate_key(node, key, arguments.id, arguments.public_key)
+    print(f"{carrier.carrier_id}: the new key counts once the device has answered with it")
+    return 0
+
+
+def run_revoke(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        carrier = revoke_carrier(node, key, arguments.id)
+    print(f"{carrier.carrier_id}: no key counts any more")
+    return 0
+
+
+def run_give(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        carrier = give_carrier(node, key, arguments.id, arguments.party)
+    print(f"{carrier.carrier_id} belongs to {carrier.party_id} now")
+    return 0
+
+
+def run_bind(arguments: argparse.Namespace) -> int:
+    with _as_party(arguments) as (node, key):
+        binding = bind_carrier(node, key, arguments.id, arguments.to)
+    print(f"{binding.carrier_id} is bound to {binding.uri}")
+    return 0

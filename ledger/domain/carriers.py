@@ -1,0 +1,333 @@
+"""Active carriers: devices that bear an identifier, and a key of their own to prove that they are the device.
+
+All that happens to a carrier makes a new `Carrier` value of the old one. A key is offered by the owner and
+counts from the moment when the device has answered a challenge with it: so it was activated by whoever holds
+the secret, and the key before it works until then. Answers are in ledger/FORMATS.md.
+
+Pure. `ledger.carriers` asks who may do it and keeps the value; times are milliseconds since 1970.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from ledger.domain.errors import Conflict, Invalid, Problem
+from ledger.domain.identifiers import parse_identifier
+
+ANSWER_FORMAT: Final = "suyuan-carrier-answer/1"
+CHALLENGE_BYTES: Final = 32
+CHALLENGE_MS: Final = 300_000
+KEYS_MAX: Final = 50
+DRIFT_MS_MAX: Final = 60_000
+"""How far a device's clock may be off before it is flagged."""
+BATTERY_LOW_PERCENT: Final = 15
+
+Refusal = Literal["no_challenge", "expired", "replayed", "forged", "revoked_key"]
+Flag = Literal["never_seen", "silent", "clock_drift", "battery_low", "calibration_expired", "no_key", Refusal]
+
+_TEXT_MAX: Final = 200
+_SILENT_SECONDS: Final = 86_400
+_SILENT_SECONDS_MAX: Final = 366 * 86_400
+_TIME_MS_MAX: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the owner says of the device; "" is not told."""
+
+    model: str
+    module: str = ""  # of the radio module, e.g. its IMEI
+    sim: str = ""  # ICCID
+    calibration: str = ""  # number of the certificate
+    calibrated_until_ms: int | None = None
+    silent_after_seconds: int = _SILENT_SECONDS  # not heard of for so long, it is flagged
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierKey:
+    """An Ed25519 key: offered, then activated by an answer, at the end retired."""
+
+    public_hex: str
+    offered_ms: int
+    activated_ms: int | None = None
+    retired_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    value_hex: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest accepted answer. `drift_ms`: the device's clock less ours."""
+
+    at_ms: int
+    drift_ms: int
+    battery_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    carrier_id: str
+    party_id: str
+    device: Device
+    enrolled_ms: int
+    keys: tuple[CarrierKey, ...]  # the newest last; at most one is active
+    challenge: Challenge | None = None
+    used_hex: str = ""  # the challenge that was answered last
+    seen: Seen | None = None
+    refusals: Mapping[str, int] = field(default_factory=dict)  # how often, by kind
+    version: int = 0  # how often it was changed
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a device says to a challenge."""
+
+    challenge_hex: str
+    device_ms: int
+    battery_percent: int | None
+    public_hex: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a carrier was fixed to, from one moment until another: an item, a case, a vehicle, a room."""
+
+    carrier_id: str
+    uri: str
+    from_ms: int
+    until_ms: int | None  # None: still
+
+
+def parse_enrolment(value: object) -> tuple[str, Device, str]:
+    """Carrier id, device and public key (hex) from {"id", "key", "model", ...}; names as in `Device`.
+
+    Raises Invalid with every problem.
+    """
+    if not isinstance(value, dict):
+        raise Invalid('an enrolment is an object with "id", "key" and "model"')
+    problems: list[Problem] = []
+
+    def text(name: str, *, needed: bool = False) -> str:
+        found = value.get(name, "")
+        if not isinstance(found, str) or len(found) > _TEXT_MAX or (needed and not found.strip()):
+            problems.append(Problem(f"/{name}", f"should be a text of at most {_TEXT_MAX} signs"))
+            return ""
+        return found
+
+    def number(name: str, lowest: int, highest: int) -> int | None:
+        found = value.get(name)
+        if found is not None and not _is_whole(found, lowest, highest):
+            problems.append(Problem(f"/{name}", f"should be a whole number from {lowest} to {highest}"))
+            return None
+        return found
+
+    known = {"id", "key", *Device.__slots__}
+    problems += [Problem(f"/{name}", "is no member of an enrolment") for name in value if name not in known]
+    device = Device(
+        text("model", needed=True),
+        text("module"),
+        text("sim"),
+        text("calibration"),
+        number("calibrated_until_ms", 0, _TIME_MS_MAX),
+        number("silent_after_seconds", 60, _SILENT_SECONDS_MAX) or _SILENT_SECONDS,
+    )
+    carrier_id = public_hex = ""
+    for name, parse in (("id", parse_carrier_id), ("key", parse_public_key)):
+        try:
+            parsed = parse(value.get(name))
+        except Invalid as error:
+            problems.append(Problem(f"/{name}", str(error)))
+        else:
+            carrier_id, public_hex = (parsed, public_hex) if name == "id" else (carrier_id, parsed)
+    if problems:
+        raise Invalid(f"{len(problems)} problems in the enrolment: {problems[0]}", problems)
+    return carrier_id, device, public_hex
+
+
+def parse_carrier_id(text: object) -> str:
+    """The canonical identifier of one single thing: a serial, an asset (GIAI, GRAI), any other URI."""
+    if not isinstance(text, str) or len(text) > 2048:
+        raise Invalid("a carrier's id is an identifier")
+    return parse_identifier(text).uri
+
+
+def parse_public_key(text: object) -> str:
+    """An Ed25519 public key, 64 hex digits, in lower case."""
+    try:
+        raw = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        raise Invalid("a carrier's key is an Ed25519 public key of 64 hex digits")
+    return raw.hex()
+
+
+def parse_answer(value: object) -> Answer:
+    """Raises Invalid for anything but an object as ledger/FORMATS.md has it."""
+    if not isinstance(value, dict) or value.keys() - {"battery"} != {"challenge", "time", "key", "signature"}:
+        raise Invalid('an answer has "challenge", "time", "key", "signature" and perhaps "battery"')
+    battery, device_ms = value.get("battery"), value["time"]
+    if battery is not None and not _is_whole(battery, 0, 100):
+        raise Invalid(f"battery {battery!r}: should be a whole number from 0 to 100")
+    if not _is_whole(device_ms, 0, _TIME_MS_MAX):
+        raise Invalid(f"time {device_ms!r}: should be milliseconds since 1970")
+    try:
+        challenge, signature = (bytes.fromhex(value[name]) for name in ("challenge", "signature"))
+    except (TypeError, ValueError) as error:
+        raise Invalid("challenge and signature are hex") from error
+    return Answer(challenge.hex(), device_ms, battery, parse_public_key(value["key"]), signature)
+
+
+def _is_whole(value: object, lowest: int, highest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def answer_text(
+    carrier_id: str, challenge_hex: str, device_ms: int, battery_percent: int | None, public_hex: str
+) -> bytes:
+    """The bytes that a device signs. One line each, so nothing can run into the next; the key is among them,
+    so that a signature proves one key alone."""
+    battery = "" if battery_percent is None else str(battery_percent)
+    lines = (ANSWER_FORMAT, carrier_id, challenge_hex, str(device_ms), battery, public_hex)
+    return ("\n".join(lines) + "\n").encode()
+
+
+# --------------------------------------------------------------------------- what can happen
+
+
+def enrol(carrier_id: str, party_id: str, device: Device, public_hex: str, now_ms: int) -> Carrier:
+    return Carrier(carrier_id, party_id, device, now_ms, (CarrierKey(public_hex, now_ms),))
+
+
+def active_key(carrier: Carrier) -> CarrierKey | None:
+    return next(
+        (key for key in carrier.keys if key.activated_ms is not None and key.retired_ms is None), None
+    )
+
+
+def offer_key(carrier: Carrier, public_hex: str, now_ms: int) -> Carrier:
+    """A new key, which counts once the device has answered with it; one offered before and never used ends.
+
+    Raises Conflict for a key that this carrier had already, and when it had too many.
+    """
+    if any(key.public_hex == public_hex for key in carrier.keys):
+        raise Conflict(f"{carrier.carrier_id} has or had this key already: make a new one on the device")
+    if len(carrier.keys) >= KEYS_MAX:
+        raise Conflict(f"{carrier.carrier_id} had {KEYS_MAX} keys: enrol the device under another identifier")
+    kept = (_retire(key, now_ms) if key.activated_ms is None else key for key in carrier.keys)
+    return replace(carrier, keys=(*kept, CarrierKey(public_hex, now_ms)))
+
+
+def revoke_keys(carrier: Carrier, now_ms: int) -> Carrier:
+    """No key of the carrier counts any more, and an open challenge neither, until another key is offered."""
+    return replace(carrier, keys=tuple(_retire(key, now_ms) for key in carrier.keys), challenge=None)
+
+
+def transfer(carrier: Carrier, party_id: str) -> Carrier:
+    """Another party owns the carrier. Its keys stay: they are the device's, and not the owner's."""
+    return replace(carrier, party_id=party_id, challenge=None)
+
+
+def issue_challenge(carrier: Carrier, value: bytes, now_ms: int) -> Carrier:
+    """A challenge in place of the one before."""
+    return replace(carrier, challenge=Challenge(value.hex(), now_ms + CHALLENGE_MS))
+
+
+def take_answer(carrier: Carrier, answer: Answer, now_ms: int) -> tuple[Carrier, Refusal | None]:
+    """The carrier after an answer, and why it was refused; a refusal is counted and changes nothing else."""
+    if refusal := _refusal(carrier, answer, now_ms):
+        count = carrier.refusals.get(refusal, 0) + 1
+        return replace(carrier, refusals={**carrier.refusals, refusal: count}), refusal
+    keys = tuple(_activate(key, answer.public_hex, now_ms) for key in carrier.keys)
+    seen = Seen(now_ms, answer.device_ms - now_ms, answer.battery_percent)
+    return replace(carrier, keys=keys, seen=seen, challenge=None, used_hex=answer.challenge_hex), None
+
+
+def _refusal(carrier: Carrier, answer: Answer, now_ms: int) -> Refusal | None:
+    key = next((key for key in carrier.keys if key.public_hex == answer.public_hex), None)
+    if key is None or not _is_signed(carrier.carrier_id, answer):
+        return "forged"
+    if key.retired_ms is not None:
+        return "revoked_key"
+    if answer.challenge_hex == carrier.used_hex:
+        return "replayed"
+    if carrier.challenge is None or answer.challenge_hex != carrier.challenge.value_hex:
+        return "no_challenge"
+    return "expired" if now_ms > carrier.challenge.expires_ms else None
+
+
+def _is_signed(carrier_id: str, answer: Answer) -> bool:
+    signed = answer_text(
+        carrier_id, answer.challenge_hex, answer.device_ms, answer.battery_percent, answer.public_hex
+    )
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(answer.public_hex)).verify(answer.signature, signed)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _activate(key: CarrierKey, public_hex: str, now_ms: int) -> CarrierKey:
+    """The key that answered is active from now on, and the one that was active before is retired."""
+    if key.public_hex == public_hex:
+        return key if key.activated_ms is not None else replace(key, activated_ms=now_ms)
+    # One that was offered and has not answered yet stays on offer.
+    return key if key.activated_ms is None else _retire(key, now_ms)
+
+
+def _retire(key: CarrierKey, now_ms: int) -> CarrierKey:
+    return key if key.retired_ms is not None else replace(key, retired_ms=now_ms)
+
+
+def flags(carrier: Carrier, now_ms: int) -> tuple[Flag, ...]:
+    """What is odd about the carrier now. Forged and replayed answers, and revoked keys, stay flagged."""
+    seen, device = carrier.seen, carrier.device
+    silent_ms = 1000 * device.silent_after_seconds
+    checks: list[tuple[Flag, bool]] = [
+        ("no_key", active_key(carrier) is None),
+        ("never_seen", seen is None),
+        ("silent", seen is not None and now_ms - seen.at_ms > silent_ms),
+        ("clock_drift", seen is not None and abs(seen.drift_ms) > DRIFT_MS_MAX),
+        ("battery_low", seen is not None and _is_low(seen.battery_percent)),
+        (
+            "calibration_expired",
+            device.calibrated_until_ms is not None and now_ms > device.calibrated_until_ms,
+        ),
+    ]
+    refused: list[tuple[Flag, bool]] = [
+        (kind, kind in carrier.refusals) for kind in ("replayed", "forged", "revoked_key")
+    ]
+    return tuple(flag for flag, holds in (*checks, *refused) if holds)
+
+
+def _is_low(battery_percent: int | None) -> bool:
+    return battery_percent is not None and battery_percent <= BATTERY_LOW_PERCENT
+
+
+# --------------------------------------------------------------------------- as JSON
+
+
+def carrier_to_json(carrier: Carrier) -> str:
+    """All of it, for `carrier_from_json`."""
+    return json.dumps(asdict(carrier), ensure_ascii=False, sort_keys=True)
+
+
+def carrier_from_json(text: str) -> Carrier:
+    value: dict[str, Any] = json.loads(text)
+    challenge, seen = value["challenge"], value["seen"]
+    value |= {
+        "device": Device(**value["device"]),
+        "keys": tuple(CarrierKey(**key) for key in value["keys"]),
+        "challenge": Challenge(**challenge) if challenge else None,
+        "seen": Seen(**seen) if seen else None,
+    }
+    return Carrier(**value)

@@ -1,0 +1,34 @@
+"""A device for tests: a secret key, and what the device would sign with it."""
+
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.domain.carriers import Answer, answer_text, parse_answer
+
+LOGGER = "https://id.gs1.org/8004/9506000LOGGER1"
+
+
+def secret_of(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())
+
+
+def public_of(name: str) -> str:
+    return secret_of(name).public_key().public_bytes_raw().hex()
+
+
+def says(name: str, challenge: str, at_ms: int, battery: int | None = 80, to: str = LOGGER) -> dict[str, Any]:
+    """The answer of a device whose key has this name."""
+    signed = answer_text(to, challenge, at_ms, battery, public_of(name))
+    return {
+        "challenge": challenge,
+        "time": at_ms,
+        "key": public_of(name),
+        "signature": secret_of(name).sign(signed).hex(),
+        **({} if battery is None else {"battery": battery}),
+    }
+
+
+def answer_of(name: str, challenge: str, at_ms: int, battery: int | None = 80) -> Answer:
+    return parse_answer(says(name, challenge, at_ms, battery))
