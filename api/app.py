@@ -9,7 +9,19 @@ from fastapi.staticfiles import StaticFiles
 
 from api.errors import add_error_handlers
 from api.openapi import describe
-from api.routes import carriers, epcis, health, labels, log, pages, print_jobs, proofs, resolver, scan
+from api.routes import (
+    carriers,
+    epcis,
+    handles,
+    health,
+    labels,
+    log,
+    pages,
+    print_jobs,
+    proofs,
+    resolver,
+    scan,
+)
 from ledger.node import Node
 
 
@@ -27,7 +39,20 @@ def create_app(node: Node) -> FastAPI:
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     add_error_handlers(app)
-    for module in (epcis, carriers, proofs, log, labels, print_jobs, health, resolver, pages, scan):
+    modules = (
+        epcis,
+        carriers,
+        proofs,
+        log,
+        labels,
+        print_jobs,
+        handles,
+        health,
+        resolver,
+        pages,
+        scan,
+    )
+    for module in modules:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app

@@ -472,9 +472,12 @@ class Store(Protocol):
     def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
         """The records of these identifiers, deleted ones too; who was never registered is not among them."""
 
-    def records_below(self, stem: str, *, after: str, limit: int) -> list[StoredRecord]:
+    def records_below(self, stem: str, *, after: str = "", offset: int = 0, limit: int) -> list[StoredRecord]:
         """Records that are not deleted, whose identifiers begin with `stem` and come after `after`, by code
-        point; "" comes before all."""
+        point, without the first `offset`; "" comes before all."""
+
+    def count_records_below(self, stem: str) -> int:
+        """How many are not deleted."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

@@ -46,6 +46,10 @@ class ValuesExist(Conflict):
     """The record has values at these indices already: choose others, or overwrite them."""
 
 
+class Immutable(Conflict):
+    """The value was registered so that nobody can change it: register another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A value of another record, or of this one."""
@@ -383,7 +387,7 @@ def apply_change(change: Change, before: Sequence[Value], timestamp: str) -> tup
 def _check_immutable(uri: str, old: Mapping[int, Value], new: Mapping[int, Value]) -> None:
     for index, value in old.items():
         if value.is_immutable and (index not in new or not _is_same(value, new[index])):
-            raise Conflict(
+            raise Immutable(
                 f"{uri}: value {index} was registered with permissions {value.permissions}, "
                 "so it can be neither changed nor removed"
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from ledger.ports import StoredRecord
 from ledger.store import tables
@@ -30,12 +30,18 @@ class Records(Database):
         with self.reading() as connection:
             return read_records(connection, uris)
 
-    def records_below(self, stem: str, *, after: str, limit: int) -> list[StoredRecord]:
-        beyond = stem[:-1] + chr(ord(stem[-1]) + 1)
-        found = select(tables.identifier_record).where(
-            _RECORD.uri >= stem, _RECORD.uri < beyond, _RECORD.uri > after, _RECORD.kept != _NOTHING
-        )
+    def records_below(self, stem: str, *, after: str = "", offset: int = 0, limit: int) -> list[StoredRecord]:
+        found = select(tables.identifier_record).where(_below(stem), _RECORD.uri > after)
+        page = found.order_by(_RECORD.uri).offset(offset).limit(limit)
         with self.reading() as connection:
-            return [
-                StoredRecord(*row) for row in connection.execute(found.order_by(_RECORD.uri).limit(limit))
-            ]
+            return [StoredRecord(*row) for row in connection.execute(page)]
+
+    def count_records_below(self, stem: str) -> int:
+        count = select(func.count()).select_from(tables.identifier_record).where(_below(stem))
+        with self.reading() as connection:
+            return connection.scalar(count) or 0
+
+
+def _below(stem: str) -> ColumnElement[bool]:
+    beyond = stem[:-1] + chr(ord(stem[-1]) + 1)
+    return and_(_RECORD.uri >= stem, _RECORD.uri < beyond, _RECORD.kept != _NOTHING)

@@ -8,7 +8,6 @@ import pytest
 
 from ledger.audit import audit
 from ledger.domain import canonical_json
-from ledger.domain.access import PrefixEntry
 from ledger.domain.bundle import read_bundle
 from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, NotFound, TooLarge
 from ledger.domain.records import Action, Change, hidden_commitment, parse_values
@@ -17,7 +16,7 @@ from ledger.prove import prove_item
 from ledger.records import Changed, change_record, change_records, list_records, read_record
 from ledger.verify import JsonRpcChain, Refuted, Verified
 from tests.services.test_prove import change as change_database
-from tests.services.world import SGTIN, World, made
+from tests.services.world import SGTIN, World, allocate_handles, made
 
 TEA = "hdl:88.118.1001/tea-1"
 SHOP = "https://maker.example/tea-1"
@@ -25,21 +24,7 @@ SHOP = "https://maker.example/tea-1"
 
 @pytest.fixture(autouse=True)
 def handle_prefixes(world: World) -> None:
-    """The factory owns 88.118.1001, the carrier 88.118.1002."""
-    entries = [
-        PrefixEntry(
-            f"handle{text}".encode().ljust(32, b"\0"),
-            "handle",
-            text,
-            party.encode().ljust(20, b"\0"),
-            True,
-            (),
-        )
-        for text, party in (("88.118.1001", "factory"), ("88.118.1002", "carrier"))
-    ]
-    store = world.node.store
-    store.replace_prefixes([*store.prefixes(), *entries], 2)
-    world.node.prefixes.forget()
+    allocate_handles(world, factory="88.118.1001", carrier="88.118.1002")
 
 
 def values(*texts: str, **fields: Any) -> Any:

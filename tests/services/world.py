@@ -100,6 +100,24 @@ def open_world(store: Store, anvil: Anvil, folder: Path) -> World:
     return World(node, chain, anvil.url, keys, texts, clock)
 
 
+def allocate_handles(world: World, **prefixes: str) -> None:
+    """Give parties a handle prefix each."""
+    entries = [
+        PrefixEntry(
+            f"handle{text}".encode().ljust(32, b"\0"),
+            "handle",
+            text,
+            party.encode().ljust(20, b"\0"),
+            True,
+            (),
+        )
+        for party, text in prefixes.items()
+    ]
+    store = world.node.store
+    store.replace_prefixes([*store.prefixes(), *entries], 2)
+    world.node.prefixes.forget()
+
+
 def document(*events: dict[str, Any]) -> bytes:
     return json.dumps(
         {

@@ -36,6 +36,8 @@ def test_records_are_found_by_how_they_begin_in_pages_and_without_the_deleted(st
     found = store.records_below(STEM, after="", limit=3)
     found += store.records_below(STEM, after=found[-1].uri, limit=3)
     assert found == [record(name) for name in names]
+    assert store.records_below(STEM, offset=2, limit=2) == found[2:4]
+    assert store.count_records_below(STEM) == len(names)
 
 
 def test_a_record_that_is_undone_was_never_there(store: SqlStore) -> None:
