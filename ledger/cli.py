@@ -1,5 +1,5 @@
-"""The command `suyuan`: what can be asked for. What is done about it is in `running`,
-`commands`, `print_commands` and `chain_commands`, of which a call loads only what it needs.
+"""The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
+`print_commands`, `record_commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_label(subcommands)
     _add_print(subcommands)
+    _add_records(subcommands)
     _add_master_data(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
@@ -184,6 +185,38 @@ def _add_print_key(parser: argparse.ArgumentParser, run: str) -> None:
     parser.add_argument("--key", help="API key (default: the demo key of --role)")
     parser.add_argument("--role", default="manufacturer", help="whose demo key to use (default: %(default)s)")
     parser.set_defaults(run=run)
+
+
+def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    records = subcommands.add_parser(
+        "records", help="what identifiers lead to: register, show, delete, import"
+    )
+    actions = records.add_subparsers(required=True, metavar="ACTION")
+    register = actions.add_parser("register", help="register a record, or with --overwrite replace it")
+    register.add_argument("id", metavar="ID")
+    register.add_argument(
+        "values", nargs="+", metavar="INDEX:TYPE=TEXT", help="e.g. 1:URL=https://maker.example"
+    )
+    register.add_argument("--overwrite", action="store_true", help="replace the record that is there")
+    _add_record_key(register, "register")
+    show = actions.add_parser("show", help="its values as JSON; hidden ones with the API key of who owns it")
+    show.add_argument("id", metavar="ID")
+    show.add_argument("--key", help="API key of a party that may speak for the identifier")
+    show.set_defaults(run="ledger.record_commands:run_show")
+    delete = actions.add_parser("delete", help="delete a record; what it was stays proved")
+    delete.add_argument("id", metavar="ID")
+    _add_record_key(delete, "delete")
+    importing = actions.add_parser(
+        "import", help="put the records of a table (.csv, .xlsx): column id, and columns such as 1:URL"
+    )
+    importing.add_argument("file", type=Path, metavar="FILE")
+    _add_record_key(importing, "import")
+
+
+def _add_record_key(parser: argparse.ArgumentParser, action: str) -> None:
+    parser.add_argument("--key", help="API key (default: the demo key of --role)")
+    parser.add_argument("--role", default="manufacturer", help="whose demo key to use (default: %(default)s)")
+    parser.set_defaults(run=f"ledger.record_commands:run_{action}")
 
 
 def _millimetres(text: str) -> tuple[float, float]:

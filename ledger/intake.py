@@ -96,7 +96,7 @@ def capture_pieces(capture: Capture, path: Path, mapping: EventMapping | None = 
     """
     digest = _digest_of(path, mapping)
     state = _read_progress(path, digest)
-    report = _ErrorReport(errors_path(path), state.errors_bytes)
+    report = ErrorReport(errors_path(path), state.errors_bytes)
     bar = ProgressBar(path.name, _count_rows(path), "rows")
     row = 0
     entries = islice(_entries(path, mapping), state.entries, None)
@@ -204,7 +204,7 @@ def _encode(mapped: MappedEvent) -> _Entry:
         return _Entry(mapped.rows, b"", str(error))
 
 
-def _capture_piece(capture: Capture, piece: Sequence[_Entry], report: "_ErrorReport") -> tuple[int, int]:
+def _capture_piece(capture: Capture, piece: Sequence[_Entry], report: "ErrorReport") -> tuple[int, int]:
     """How many entries failed, and how many warnings there were."""
     for entry in piece:
         if entry.fault:
@@ -223,10 +223,10 @@ def _capture_piece(capture: Capture, piece: Sequence[_Entry], report: "_ErrorRep
     return len(piece) - len(good) + len(failed), warnings
 
 
-class _ErrorReport:
+class ErrorReport:
     """FILE.errors.csv: the rows that failed, as they were, and why. Made when it is needed."""
 
-    def __init__(self, path: Path, keep_bytes: int) -> None:
+    def __init__(self, path: Path, keep_bytes: int = 0) -> None:
         self._path = path
         # What an interrupted piece reported, it reports again.
         if keep_bytes:

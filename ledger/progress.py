@@ -11,10 +11,11 @@ _REDRAW_SECONDS: Final = 0.1
 class ProgressBar:
     """Shows `done` of `total` (None when not known), what is counted, and how fast it goes."""
 
-    def __init__(self, title: str, total: int | None, unit: str, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, title: str, total: int | None, unit: str, stream: TextIO | None = None) -> None:
         self._title, self._total, self._unit = title, total, unit
-        self._stream = stream
-        self._shown = stream.isatty()
+        # Looked up now: what stands for sys.stderr may have changed since this module was loaded.
+        self._stream = stream or sys.stderr
+        self._shown = self._stream.isatty()
         self._began = time.monotonic()
         self._drawn = 0.0
         self._first: int | None = None

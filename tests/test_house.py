@@ -69,6 +69,7 @@ COMPOSERS = {
     "commands.py",
     "deliver.py",
     "print_commands.py",
+    "record_commands.py",
     "running.py",
     "serve.py",
     "setup.py",

@@ -1,0 +1,81 @@
+"""`suyuan records`: register, show and delete records of identifiers, and import tables. Gives exit codes."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ledger.commands import demo_key, opened_node
+from ledger.domain.errors import Invalid
+from ledger.domain.identifiers import parse_identifier
+from ledger.domain.records import Change, Value, parse_values
+from ledger.intake import errors_path
+from ledger.node import Node
+from ledger.parties import authenticate
+from ledger.ports import ApiKey
+from ledger.record_table import import_records, parse_column, value_json
+from ledger.records import change_record, read_record
+
+
+def run_register(arguments: argparse.Namespace) -> int:
+    change = Change(
+        parse_identifier(arguments.id).uri,
+        "put" if arguments.overwrite else "register",
+        _parse_arguments(arguments.values),
+    )
+    return _make(arguments, change)
+
+
+def _parse_arguments(texts: list[str]) -> tuple[Value, ...]:
+    given = []
+    for text in texts:
+        column, equals, data = text.partition("=")
+        if not equals:
+            raise Invalid(f"{text!r}: expected INDEX:TYPE=TEXT, as 1:URL=https://maker.example")
+        given.append(value_json(parse_column(column), data))
+    return parse_values(given)
+
+
+def run_delete(arguments: argparse.Namespace) -> int:
+    return _make(arguments, Change(parse_identifier(arguments.id).uri, "delete"))
+
+
+def _make(arguments: argparse.Namespace, change: Change) -> int:
+    with _writing(arguments) as (node, key):
+        changed = change_record(node, key, change)
+    print(f"{changed.uri}: {changed.outcome}, version {changed.version} at log index {changed.log_index}")
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    with opened_node() as node:
+        reader = authenticate(node.store, arguments.key) if arguments.key else None
+        record = read_record(node, arguments.id, reader)
+    shown = {
+        "id": record.uri,
+        "version": record.version,
+        "logIndex": record.log_index,
+        "values": [value.to_json() for value in record.values],
+    }
+    salts = {str(entry.value.index): entry.salt.hex() for entry in record.kept if entry.salt}
+    print(json.dumps(shown | ({"salts": salts} if salts else {}), ensure_ascii=False, indent=2))
+    return 0
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    with _writing(arguments) as (node, key):
+        done = import_records(node, key, arguments.file)
+    print(
+        f"{arguments.file}: {done.registered} registered, {done.updated} updated, "
+        f"{done.unchanged} unchanged, {done.failed} failed"
+    )
+    if done.failed:
+        print(f"  {errors_path(arguments.file)} says why", file=sys.stderr)
+    return 1 if done.failed else 0
+
+
+@contextmanager
+def _writing(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
+    with opened_node() as node:
+        yield node, authenticate(node.store, arguments.key or demo_key(node.settings, arguments.role))
