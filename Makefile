@@ -51,6 +51,7 @@ bench: $(VENV)/dev.done ganache/node_modules/.package-lock.json
 	$(PY) -m bench
 	$(PY) -m bench.queries --events $(EVENTS)
 	$(PY) -m bench.labels
+	$(PY) -m bench.records
 
 # ------------------------------------------------------------------------------ set-up
 

@@ -10,6 +10,7 @@ stand (the log).
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -348,14 +349,14 @@ class Kept:
 
 def read_kept(text: str) -> tuple[Kept, ...]:
     """What `write_kept` wrote."""
-    given: Any = canonical_json.parse(text.encode())
+    given = json.loads(text)
     values = parse_values([entry["value"] for entry in given]) if given else ()
     salts = [bytes.fromhex(entry["salt"]) if entry["salt"] else None for entry in given]
     return tuple(map(Kept, values, salts))
 
 
 def write_kept(kept: Sequence[Kept]) -> str:
-    return canonical_json.encode([entry.to_json() for entry in kept]).decode()
+    return json.dumps([entry.to_json() for entry in kept], ensure_ascii=False, separators=(",", ":"))
 
 
 def apply_change(change: Change, before: Sequence[Value], timestamp: str) -> tuple[Value, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import queries
+from bench import queries, records
 from bench.__main__ import main
 from bench.documents import count_serials, make_documents, to_xml
 from bench.trade import trade_documents
@@ -106,3 +106,14 @@ def test_the_query_benchmark_goes_on_with_a_filled_database_and_tells_plans_and_
 )
 def test_a_plan_that_reads_a_big_table_whole_is_told_from_one_that_does_not(step: str, whole: bool) -> None:
     assert queries.reads_whole(step) is whole
+
+
+def test_the_benchmark_of_records_registers_reads_and_tells_rates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--records=20", "--single=2", "--identifiers=50"]
+    assert records.main([*sizes, "--results", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.strip() == (tmp_path / "records.md").read_text().strip()
+    for name in ("SQLite: registered in batches", "PostgreSQL: registered one by one", "read: Digital Links"):
+        assert name in told
