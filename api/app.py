@@ -19,6 +19,7 @@ from api.routes import (
     pages,
     print_jobs,
     proofs,
+    records,
     resolver,
     scan,
 )
@@ -39,7 +40,7 @@ def create_app(node: Node) -> FastAPI:
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     add_error_handlers(app)
-    modules = (
+    routes = (
         epcis,
         carriers,
         proofs,
@@ -47,12 +48,13 @@ def create_app(node: Node) -> FastAPI:
         labels,
         print_jobs,
         handles,
+        records,
         health,
         resolver,
         pages,
         scan,
     )
-    for module in modules:
+    for module in routes:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from ledger.domain import canonical_json
 from ledger.domain.commitment import SALT_BYTES
@@ -324,6 +324,8 @@ def shown(given: object) -> str:
 Action: TypeAlias = Literal["register", "put", "merge", "add", "remove", "delete"]
 """register: a new record. put: the whole set, whether there was one or not. merge: these values, the others
 stay. add: the same, but none may be there yet. remove: the values at these indices go. delete: all goes."""
+
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 
 @dataclass(frozen=True, slots=True)

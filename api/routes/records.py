@@ -1,0 +1,112 @@
+"""Records of identifiers of every scheme: one to read, and batches to change."""
+
+from typing import Any, Final, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.dependencies import ApiKeyDep, Id, NodeDep, api_key_of
+from api.media_types import JSON
+from api.routes.epcis.bodies import documented_body, read_body
+from ledger.domain import canonical_json
+from ledger.domain.errors import Invalid, LedgerError, Problem
+from ledger.domain.identifiers import parse_identifier
+from ledger.domain.records import ACTIONS, BATCH_MAX, Change, parse_values
+from ledger.node import Node
+from ledger.ports import ApiKey
+from ledger.records import Changed, change_records, read_record
+
+router = APIRouter(prefix="/records", tags=["records"])
+
+_EXAMPLE: Final = {
+    "changes": [
+        {
+            "id": "88.118.1001/tea-1",
+            "action": "put",
+            "values": [{"index": 1, "type": "URL", "data": "https://maker.example/tea-1"}],
+        }
+    ]
+}
+
+
+@router.get("")
+def get_record(request: Request, node: NodeDep, text: Id) -> dict[str, Any]:
+    """The record of an identifier in any spelling; its proof is at `/proof/item`.
+
+    With the API key of a party that may speak for it, hidden values too, and the salts of their commitments.
+    404 when it is not registered here.
+    """
+    reader = api_key_of(request, node) if "authorization" in request.headers else None
+    record = read_record(node, text, reader)
+    return {
+        "id": record.uri,
+        "version": record.version,
+        "logIndex": record.log_index,
+        "values": [value.to_json() for value in record.values],
+        "salts": {str(entry.value.index): entry.salt.hex() for entry in record.kept if entry.salt},
+    }
+
+
+@router.post("", openapi_extra=documented_body(_EXAMPLE, JSON))
+async def post_changes(
+    request: Request, node: NodeDep, key: ApiKeyDep, errors: Literal["rollback", "proceed"] = "rollback"
+) -> dict[str, Any]:
+    """Make up to 2,000 changes in one transaction, each an entry of the log.
+
+    An `action` is register, put, merge, add, remove (with `indices`) or delete. With `errors=proceed` the
+    good changes are made and each other has its `fault`; else any fault keeps all of them out.
+    """
+    raw, _ = await read_body(request, [JSON], node.settings.capture_limit_bytes)
+    return await run_in_threadpool(_change, node, key, raw, errors)
+
+
+def _change(node: Node, key: ApiKey, raw: bytes, errors: Literal["rollback", "proceed"]) -> dict[str, Any]:
+    batch = change_records(node, key, _read_changes(canonical_json.parse(raw)), errors)
+    return {"outcomes": [_outcome(outcome) for outcome in batch.outcomes], "receipt": batch.receipt}
+
+
+def _outcome(outcome: Changed | LedgerError) -> dict[str, Any]:
+    if isinstance(outcome, LedgerError):
+        return {"fault": str(outcome)}
+    told = {"id": outcome.uri, "outcome": outcome.outcome}
+    return told | {"version": outcome.version, "logIndex": outcome.log_index}
+
+
+def _read_changes(given: Any) -> list[Change]:
+    """Raises Invalid with a problem for each fault: what is no change at all is not proceeded with."""
+    changes = given.get("changes") if isinstance(given, dict) else None
+    if not isinstance(changes, list) or not 1 <= len(changes) <= BATCH_MAX:
+        raise Invalid(f"expected an object of changes, a list of 1 to {BATCH_MAX}")
+    read: list[Change] = []
+    problems: list[Problem] = []
+    for number, entry in enumerate(changes):
+        at = f"/changes/{number}"
+        try:
+            read.append(_read_change(entry, at))
+        except Invalid as error:
+            problems += error.problems or (Problem(at, str(error)),)
+    if problems:
+        raise Invalid(f"{len(problems)} problems in the changes, none was made", problems)
+    return read
+
+
+def _read_change(given: Any, at: str) -> Change:
+    if not isinstance(given, dict) or not isinstance(given.get("id"), str):
+        raise Invalid("a change is an object of id, action, and values or indices")
+    for name in given.keys() - {"id", "action", "values", "indices"}:
+        raise Invalid(f"unknown: {name[:40]}")
+    action = next((known for known in ACTIONS if known == given.get("action")), None)
+    if action is None:
+        raise Invalid(f"action is one of {', '.join(ACTIONS)}")
+    uri = parse_identifier(given["id"]).uri
+    if action == "delete":
+        return Change(uri, action)
+    if action == "remove":
+        return Change(uri, action, (), _read_indices(given.get("indices")))
+    return Change(uri, action, parse_values(given.get("values"), f"{at}/values"))
+
+
+def _read_indices(given: Any) -> frozenset[int]:
+    if not isinstance(given, list) or not given or not all(type(index) is int for index in given):
+        raise Invalid("indices is a list of whole numbers")
+    return frozenset(given)
