@@ -22,6 +22,7 @@ from api.routes import (
     records,
     resolver,
     scan,
+    telemetry,
 )
 from ledger.node import Node
 
@@ -42,13 +43,14 @@ def create_app(node: Node) -> FastAPI:
     add_error_handlers(app)
     routes = (
         epcis,
+        records,
         carriers,
+        telemetry,
         proofs,
         log,
         labels,
         print_jobs,
         handles,
-        records,
         health,
         resolver,
         pages,

@@ -9,7 +9,7 @@ from typing import Any
 from ledger.carriers import (
     bind_carrier,
     binding_view,
-    carrier_view,
+    carrier_views,
     enrol_carrier,
     get_carrier,
     give_carrier,
@@ -20,7 +20,6 @@ from ledger.carriers import (
 )
 from ledger.commands import demo_key, opened_store
 from ledger.config import Settings
-from ledger.domain.carriers import flags
 from ledger.domain.errors import Invalid, NotFound
 from ledger.node import Node, open_node
 from ledger.parties import authenticate
@@ -54,16 +53,17 @@ def run_list(arguments: argparse.Namespace) -> int:
     with _as_party(arguments) as (node, key):
         after = ""
         while page := list_carriers(node, key, after=after, limit=_PAGE):
-            for carrier in page:
-                odd = " ".join(flags(carrier, node.clock()))
-                print(f"{carrier.carrier_id}  {carrier.device.model}  {odd}".rstrip())
+            for shown in carrier_views(node, page):
+                view: dict[str, Any] = dict(shown)
+                print(f"{view['id']}  {view['model']}  {' '.join(view['flags'])}".rstrip())
             after = page[-1].carrier_id
     return 0
 
 
 def run_show(arguments: argparse.Namespace) -> int:
     with _as_party(arguments) as (node, key):
-        view: dict[str, Any] = dict(carrier_view(get_carrier(node, key, arguments.id), node.clock()))
+        (shown,) = carrier_views(node, [get_carrier(node, key, arguments.id)])
+        view: dict[str, Any] = dict(shown)
         view["bindings"] = [binding_view(binding) for binding in list_bindings(node, key, arguments.id)]
     print(json.dumps(view, indent=2, ensure_ascii=False))
     return 0

@@ -5,17 +5,21 @@ admins) may do anything with it; others are told that there is no such carrier. 
 its owner's gateway, which has the owner's API key. What happened is in `ledger.domain.carriers`.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.carriers import (
     CHALLENGE_BYTES,
+    NOTHING_HEARD,
     Binding,
     Carrier,
+    Heard,
     Refusal,
     enrol,
     flags,
     issue_challenge,
+    last_seen,
     offer_key,
     parse_answer,
     parse_carrier_id,
@@ -155,9 +159,15 @@ def list_bindings(node: Node, key: ApiKey, text: str) -> list[Binding]:
     return node.store.bindings(carrier.carrier_id, limit=BINDINGS_SHOWN_MAX)
 
 
-def carrier_view(carrier: Carrier, now_ms: int) -> dict[str, JsonValue]:
+def carrier_views(node: Node, carriers: Sequence[Carrier]) -> list[dict[str, JsonValue]]:
+    """Carriers as they are shown, with what their messages told."""
+    heard = node.store.heard([carrier.carrier_id for carrier in carriers])
+    return [carrier_view(c, node.clock(), heard.get(c.carrier_id, NOTHING_HEARD)) for c in carriers]
+
+
+def carrier_view(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) -> dict[str, JsonValue]:
     """A carrier as it is shown, with its flags at this moment."""
-    device, seen, challenge = carrier.device, carrier.seen, carrier.challenge
+    device, seen, challenge = carrier.device, last_seen(carrier, heard), carrier.challenge
     return {
         "id": carrier.carrier_id,
         "party": carrier.party_id,
@@ -183,8 +193,14 @@ def carrier_view(carrier: Carrier, now_ms: int) -> dict[str, JsonValue]:
         "seen": {"at_ms": seen.at_ms, "drift_ms": seen.drift_ms, "battery": seen.battery_percent}
         if seen
         else None,
+        "telemetry": {
+            "messages": heard.messages,
+            "missing": heard.missing,
+            "newest_ms": heard.newest_ms,
+            "refused": dict(heard.refused),
+        },
         "refused": dict(carrier.refusals),
-        "flags": list(flags(carrier, now_ms)),
+        "flags": list(flags(carrier, now_ms, heard)),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
-from ledger.domain.carriers import Binding, Carrier
+from ledger.domain.carriers import Binding, Carrier, Heard
 from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
@@ -21,6 +21,7 @@ from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
 from ledger.domain.print_job import PrintJob
 from ledger.domain.rules import Part
+from ledger.domain.telemetry import Message, Outcome
 
 # --------------------------------------------------------------------------- events
 
@@ -525,8 +526,25 @@ class Store(Protocol):
     def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
         """What the carrier was bound to, the newest first."""
 
+    def carriers_by_id(self, carrier_ids: Sequence[str]) -> Mapping[str, Carrier]: ...
     def carriers_bound_to(self, uri: str, at_ms: int, *, limit: int) -> list[str]:
         """The ids of the carriers that were bound to this very identifier at a moment, in their order."""
+
+    # messages of carriers
+    def add_telemetry(
+        self, messages: Sequence[Message], refused: Mapping[tuple[str, str], int], received_ms: int
+    ) -> list[Outcome]:
+        """Take messages of known carriers, and say of each what became of it. One whose number was used is
+        not taken, but counted, as `refused` is: how often by carrier and kind."""
+
+    def telemetry_between(
+        self, carrier_id: str, start_ms: int, stop_ms: int, *, after: tuple[int, int] = (0, -1), limit: int
+    ) -> list[Message]:
+        """Messages that may have readings with start <= time < stop, in order of their newest reading, then
+        number, behind the place `after` in that order."""
+
+    def heard(self, carrier_ids: Sequence[str]) -> Mapping[str, Heard]:
+        """What messages told of these carriers; nothing for one that none came from."""
 
     def close(self) -> None: ...
 

@@ -6,6 +6,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.domain.carriers import Answer, answer_text, parse_answer
+from ledger.domain.cold_chain.reading import Reading
+from ledger.domain.telemetry import signed_bytes, write_message
 
 LOGGER = "https://id.gs1.org/8004/9506000LOGGER1"
 
@@ -32,3 +34,23 @@ def says(name: str, challenge: str, at_ms: int, battery: int | None = 80, to: st
 
 def answer_of(name: str, challenge: str, at_ms: int, battery: int | None = 80) -> Answer:
     return parse_answer(says(name, challenge, at_ms, battery))
+
+
+def reported(
+    name: str,
+    sequence: int,
+    made_ms: int,
+    *readings: Reading,
+    battery: int | None = 80,
+    of: str = LOGGER,
+) -> bytes:
+    """A message with readings, signed with the key of this name."""
+    secret = secret_of(name)
+    public = secret.public_key().public_bytes_raw()
+    unsigned = write_message(of, public, sequence, made_ms, battery, readings)
+    return unsigned + secret.sign(signed_bytes(unsigned))
+
+
+def degrees(at_ms: int, *celsius: float, step_ms: int = 60_000) -> list[Reading]:
+    """Temperatures one after another, from `at_ms` on."""
+    return [Reading(at_ms + n * step_ms, "temperature", round(c * 1000)) for n, c in enumerate(celsius)]

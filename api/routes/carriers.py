@@ -10,7 +10,7 @@ from ledger.carriers import (
     answer_challenge,
     bind_carrier,
     binding_view,
-    carrier_view,
+    carrier_views,
     challenge_carrier,
     enrol_carrier,
     get_carrier,
@@ -48,7 +48,8 @@ class BoundTo(BaseModel):
 
 
 def _view(node: Node, carrier: Carrier) -> dict[str, Any]:
-    return dict(carrier_view(carrier, node.clock()))
+    (view,) = carrier_views(node, [carrier])
+    return dict(view)
 
 
 @router.post("/carriers", status_code=201)
@@ -66,7 +67,7 @@ def get_carriers(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[dict[str, Any]]:
     """The carriers of your party by id, behind the id `after`, each with its flags."""
-    return [_view(node, carrier) for carrier in list_carriers(node, key, after=after, limit=limit)]
+    return [dict(view) for view in carrier_views(node, list_carriers(node, key, after=after, limit=limit))]
 
 
 @router.get("/carriers/carrier")

@@ -27,7 +27,19 @@ DRIFT_MS_MAX: Final = 60_000
 BATTERY_LOW_PERCENT: Final = 15
 
 Refusal = Literal["no_challenge", "expired", "replayed", "forged", "revoked_key"]
-Flag = Literal["never_seen", "silent", "clock_drift", "battery_low", "calibration_expired", "no_key", Refusal]
+Flag = Literal[
+    "never_seen",
+    "silent",
+    "clock_drift",
+    "battery_low",
+    "calibration_expired",
+    "no_key",
+    "missing_messages",
+    "reused_sequence",
+    "mistimed",
+    "malformed",
+    Refusal,
+]
 
 _TEXT_MAX: Final = 200
 _SILENT_SECONDS: Final = 86_400
@@ -65,11 +77,25 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest accepted answer. `drift_ms`: the device's clock less ours."""
+    """The newest accepted answer or message. `drift_ms`: the device's clock less ours when it came."""
 
     at_ms: int
     drift_ms: int
     battery_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a carrier's messages with readings (`domain.telemetry`) told of it, taken and refused ones."""
+
+    seen: Seen | None = None
+    newest_ms: int | None = None  # the newest reading
+    messages: int = 0
+    missing: int = 0  # numbers between the lowest and the highest that never came
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+NOTHING_HEARD: Final = Heard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +314,9 @@ def _retire(key: CarrierKey, now_ms: int) -> CarrierKey:
     return key if key.retired_ms is not None else replace(key, retired_ms=now_ms)
 
 
-def flags(carrier: Carrier, now_ms: int) -> tuple[Flag, ...]:
-    """What is odd about the carrier now. Forged and replayed answers, and revoked keys, stay flagged."""
-    seen, device = carrier.seen, carrier.device
+def flags(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) -> tuple[Flag, ...]:
+    """What is odd about the carrier now. Answers and messages that should never come stay flagged."""
+    seen, device = last_seen(carrier, heard), carrier.device
     silent_ms = 1000 * device.silent_after_seconds
     checks: list[tuple[Flag, bool]] = [
         ("no_key", active_key(carrier) is None),
@@ -302,11 +328,28 @@ def flags(carrier: Carrier, now_ms: int) -> tuple[Flag, ...]:
             "calibration_expired",
             device.calibrated_until_ms is not None and now_ms > device.calibrated_until_ms,
         ),
+        ("missing_messages", heard.missing > 0),
     ]
     refused: list[tuple[Flag, bool]] = [
-        (kind, kind in carrier.refusals) for kind in ("replayed", "forged", "revoked_key")
+        (kind, kind in carrier.refusals or kind in heard.refused) for kind in _FLAGGED_REFUSALS
     ]
     return tuple(flag for flag, holds in (*checks, *refused) if holds)
+
+
+_FLAGGED_REFUSALS: Final[tuple[Flag, ...]] = (
+    "replayed",
+    "forged",
+    "revoked_key",
+    "reused_sequence",
+    "mistimed",
+    "malformed",
+)
+
+
+def last_seen(carrier: Carrier, heard: Heard) -> Seen | None:
+    """The newest that answers and messages told."""
+    told = [seen for seen in (carrier.seen, heard.seen) if seen is not None]
+    return max(told, key=lambda seen: seen.at_ms, default=None)
 
 
 def _is_low(battery_percent: int | None) -> bool:

@@ -1,5 +1,6 @@
 """Active carriers, and what they were bound to."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, Select, insert, or_, select, update
 from ledger.domain.carriers import Binding, Carrier, carrier_from_json, carrier_to_json
 from ledger.domain.errors import Conflict
 from ledger.store import tables
+from ledger.store.bulk import rows_where_in
 from ledger.store.database import Database
 
 _CARRIER, _BINDING = tables.carrier.c, tables.carrier_binding.c
@@ -24,6 +26,12 @@ class Carriers(Database):
 
     def carrier(self, carrier_id: str) -> Carrier | None:
         return next(iter(self._carriers(_bodies.where(_CARRIER.carrier_id == carrier_id))), None)
+
+    def carriers_by_id(self, carrier_ids: Sequence[str]) -> Mapping[str, Carrier]:
+        with self.reading() as connection:
+            rows = rows_where_in(connection, _bodies, _CARRIER.carrier_id, carrier_ids)
+            carriers = [carrier_from_json(row.body) for row in rows]
+        return {carrier.carrier_id: carrier for carrier in carriers}
 
     def carriers(self, *, party_id: str | None, after: str, limit: int) -> list[Carrier]:
         query = _bodies.where(_CARRIER.carrier_id > after).order_by(_CARRIER.carrier_id).limit(limit)

@@ -20,12 +20,23 @@ from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
 from ledger.store.records import Records
 from ledger.store.subscriptions import Subscriptions
+from ledger.store.telemetry import Telemetry
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class SqlStore(
-    Events, Queries, Caches, Anchors, Parties, Subscriptions, PrintJobs, LabelScans, Records, Carriers
+    Events,
+    Queries,
+    Caches,
+    Anchors,
+    Parties,
+    Subscriptions,
+    PrintJobs,
+    LabelScans,
+    Records,
+    Carriers,
+    Telemetry,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

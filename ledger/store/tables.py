@@ -341,6 +341,39 @@ carrier_binding = Table(
     Index("carrier_binding_by_uri", "uri", "from_ms"),
 )
 
+telemetry = Table(  # the signed messages of carriers, up to 60 readings in each
+    "telemetry",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_ms", BigInteger, nullable=False),  # its oldest reading
+    Column("last_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("telemetry_by_time", "carrier_id", "last_ms", "sequence"),
+)
+
+telemetry_refusal = Table(
+    "telemetry_refusal",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+carrier_heard = Table(
+    "carrier_heard",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("received_ms", BigInteger, nullable=False),  # of the message that was made last, as the next two
+    Column("made_ms", BigInteger, nullable=False),
+    Column("battery_percent", Integer),
+    Column("newest_ms", BigInteger, nullable=False),  # the newest reading
+    Column("sequence_min", BigInteger, nullable=False),
+    Column("sequence_max", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+)
+
 delivery = Table(
     "delivery",
     metadata,

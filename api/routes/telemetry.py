@@ -1,0 +1,58 @@
+"""Readings of carriers: signed messages in, readings out."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.dependencies import ApiKeyDep, Id, NodeDep
+from api.routes.epcis.bodies import read_body
+from ledger.domain.cold_chain.reading import from_milli
+from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
+from ledger.telemetry import check_not_all_refused, list_readings, take_messages
+
+router = APIRouter(
+    tags=["carriers"],
+    responses={401: {"description": "No known API key."}},
+)
+_BYTES: Final = "application/octet-stream"
+_BODY_MAX: Final = MESSAGES_MAX * MESSAGE_BYTES_MAX
+_TIME_MS_MAX: Final = 2**53
+
+
+@router.post(
+    "/telemetry",
+    responses={403: {"description": "All messages were refused."}, 413: {"description": "Too many bytes."}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def post_telemetry(request: Request, node: NodeDep, _key: ApiKeyDep) -> dict[str, Any]:
+    """Signed messages of carriers (see ledger/FORMATS.md), one behind another, at most 1,000.
+
+    They are durable when the answer comes; sent again they count once. 400 when bytes are no message: then
+    none was taken. Any party may bring them: what counts is the carrier's signature.
+    """
+    raw, _ = await read_body(request, (_BYTES,), _BODY_MAX)
+    taken = await run_in_threadpool(lambda: take_messages(node, read_messages(raw)))
+    check_not_all_refused(taken)
+    refused = [{"pointer": problem.pointer, "message": problem.message} for problem in taken.refused]
+    return {"accepted": taken.accepted, "repeated": taken.repeated, "refused": refused}
+
+
+@router.get("/telemetry", responses={404: {"description": "Your party has no such carrier."}})
+def get_readings(
+    node: NodeDep,
+    key: ApiKeyDep,
+    text: Id,
+    from_ms: Annotated[int, Query(ge=0, le=_TIME_MS_MAX)],
+    to_ms: Annotated[int, Query(ge=0, le=_TIME_MS_MAX)],
+) -> list[dict[str, Any]]:
+    """The readings of one carrier from `from_ms` to before `to_ms`, in order of time, the first 10,000."""
+    return [
+        {"at_ms": r.at_ms, "quantity": r.quantity, "value": float(from_milli(r.milli))}
+        for r in list_readings(node, key, text, from_ms, to_ms)
+    ]

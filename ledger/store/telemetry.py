@@ -1,0 +1,139 @@
+"""Signed messages of carriers: taken once each, counted, read by time."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, tuple_
+
+from ledger.domain.carriers import Heard, Seen
+from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
+from ledger.store import tables
+from ledger.store.bulk import insert_rows, rows_where_in
+from ledger.store.database import Database
+
+_MESSAGE, _HEARD, _REFUSAL = tables.telemetry.c, tables.carrier_heard.c, tables.telemetry_refusal.c
+
+
+class Telemetry(Database):
+    """The part of `Store` about the messages of carriers."""
+
+    def add_telemetry(
+        self, messages: Sequence[Message], refused: Mapping[tuple[str, str], int], received_ms: int
+    ) -> list[Outcome]:
+        counts = Counter(refused)
+        with self.writing() as connection:
+            _lock(connection, {m.carrier_id for m in messages} | {carrier_id for carrier_id, _ in counts})
+            taken = _taken(connection, messages)
+            outcomes: list[Outcome] = []
+            new: list[Message] = []
+            for message in messages:
+                outcome = _outcome(taken, message)
+                outcomes.append(outcome)
+                if outcome == "accepted":
+                    new.append(message)
+                else:
+                    counts[message.carrier_id, outcome] += 1
+            rows = [(m.carrier_id, m.sequence, m.first_ms, m.last_ms, received_ms, m.raw) for m in new]
+            insert_rows(connection, tables.telemetry, rows)
+            _count_heard(connection, new, received_ms)
+            _count_refusals(connection, counts)
+        return outcomes
+
+    def telemetry_between(
+        self, carrier_id: str, start_ms: int, stop_ms: int, *, after: tuple[int, int] = (0, -1), limit: int
+    ) -> list[Message]:
+        place = tuple_(_MESSAGE.last_ms, _MESSAGE.sequence)
+        overlaps = (
+            _MESSAGE.last_ms >= start_ms,
+            _MESSAGE.last_ms < stop_ms + SPAN_MS_MAX,
+            _MESSAGE.first_ms < stop_ms,
+        )
+        query = select(_MESSAGE.raw).where(_MESSAGE.carrier_id == carrier_id, *overlaps, place > after)
+        with self.reading() as connection:
+            found = connection.execute(query.order_by(_MESSAGE.last_ms, _MESSAGE.sequence).limit(limit))
+            return [message for raw in found.scalars() for message in read_messages(raw)]
+
+    def heard(self, carrier_ids: Sequence[str]) -> Mapping[str, Heard]:
+        with self.reading() as connection:
+            rows = rows_where_in(connection, select(tables.carrier_heard), _HEARD.carrier_id, carrier_ids)
+            told = {row.carrier_id: row for row in rows}
+            refused: dict[str, dict[str, int]] = {}
+            counted = rows_where_in(
+                connection, select(tables.telemetry_refusal), _REFUSAL.carrier_id, carrier_ids
+            )
+            for carrier_id, kind, count in counted:
+                refused.setdefault(carrier_id, {})[kind] = count
+        return {
+            carrier_id: _heard(told.get(carrier_id), refused.get(carrier_id, {}))
+            for carrier_id in told.keys() | refused.keys()
+        }
+
+
+def _lock(connection: Connection, carrier_ids: set[str]) -> None:
+    """Let nobody else take messages of these carriers until we are done; sorted, lest two wait in a ring."""
+    locked = select(tables.carrier.c.carrier_id).order_by(tables.carrier.c.carrier_id)
+    locked = locked.with_for_update(key_share=True)
+    for _ in rows_where_in(connection, locked, tables.carrier.c.carrier_id, sorted(carrier_ids)):
+        pass
+
+
+def _taken(connection: Connection, messages: Sequence[Message]) -> dict[tuple[str, int], bytes]:
+    """What was taken before under these numbers."""
+    taken = {}
+    by_carrier: dict[str, list[int]] = {}
+    for message in messages:
+        by_carrier.setdefault(message.carrier_id, []).append(message.sequence)
+    for carrier_id, sequences in by_carrier.items():
+        query = select(_MESSAGE.sequence, _MESSAGE.raw).where(_MESSAGE.carrier_id == carrier_id)
+        for sequence, raw in rows_where_in(connection, query, _MESSAGE.sequence, sequences):
+            taken[carrier_id, sequence] = raw
+    return taken
+
+
+def _outcome(taken: dict[tuple[str, int], bytes], message: Message) -> Outcome:
+    number = message.carrier_id, message.sequence
+    if number not in taken:
+        taken[number] = message.raw
+        return "accepted"
+    return "repeated" if taken[number] == message.raw else "reused_sequence"
+
+
+def _count_heard(connection: Connection, messages: Sequence[Message], received_ms: int) -> None:
+    ids = sorted({message.carrier_id for message in messages})
+    query = select(tables.carrier_heard)
+    rows = {r.carrier_id: tuple(r) for r in rows_where_in(connection, query, _HEARD.carrier_id, ids)}
+    for message in messages:
+        rows[message.carrier_id] = _with(rows.get(message.carrier_id), message, received_ms)
+    insert_rows(connection, tables.carrier_heard, [rows[carrier_id] for carrier_id in ids], "replace")
+
+
+def _with(row: tuple[Any, ...] | None, message: Message, received_ms: int) -> tuple[Any, ...]:
+    told = (received_ms, message.made_ms, message.battery_percent)
+    if row is None:
+        return (message.carrier_id, *told, message.last_ms, message.sequence, message.sequence, 1)
+    carrier_id, *before, newest_ms, lowest, highest, count = row
+    return (
+        carrier_id,
+        *(told if message.made_ms >= before[1] else before),
+        max(newest_ms, message.last_ms),
+        min(lowest, message.sequence),
+        max(highest, message.sequence),
+        count + 1,
+    )
+
+
+def _count_refusals(connection: Connection, counts: Mapping[tuple[str, str], int]) -> None:
+    ids = sorted({carrier_id for carrier_id, _ in counts})
+    query = select(tables.telemetry_refusal)
+    before = {(r[0], r[1]): r[2] for r in rows_where_in(connection, query, _REFUSAL.carrier_id, ids)}
+    rows = [(*key, count + before.get(key, 0)) for key, count in sorted(counts.items())]
+    insert_rows(connection, tables.telemetry_refusal, rows, "replace")
+
+
+def _heard(row: Row[Any] | None, refused: Mapping[str, int]) -> Heard:
+    if row is None:
+        return Heard(refused=refused)
+    seen = Seen(row.received_ms, row.made_ms - row.received_ms, row.battery_percent)
+    missing = row.sequence_max - row.sequence_min + 1 - row.messages
+    return Heard(seen, row.newest_ms, row.messages, missing, refused)

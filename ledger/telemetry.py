@@ -1,0 +1,121 @@
+"""Readings of carriers: signed messages come in, and are durable before anybody is answered.
+
+Whoever brings a message, it counts by the signature of its carrier alone. What is refused changes nothing,
+and is counted for the carrier that it names (`carriers.carrier_views` shows it).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from ledger.carriers import get_carrier
+from ledger.domain.cold_chain.reading import Reading
+from ledger.domain.errors import Invalid, NotAllowed, Problem
+from ledger.domain.telemetry import Message, Outcome, TelemetryRefusal, merge_readings, refusal_of
+from ledger.node import Node
+from ledger.ports import ApiKey
+
+_PAGE: Final = 500
+_DAY_MS: Final = 86_400_000
+DAYS_MAX: Final = 400
+READINGS_MAX: Final = 10_000
+
+_WHY: Final[Mapping[str, str]] = {
+    "unknown_carrier": "no such carrier is enrolled",
+    "forged": "the signature is not that of a key of this carrier",
+    "revoked_key": "the key was revoked or replaced",
+    "inactive_key": "the key has not answered a challenge yet",
+    "mistimed": "it is from the future, or a reading is newer or over a week older than its message",
+    "malformed": "a reading, the battery or the number cannot be so",
+    "reused_sequence": "the carrier used this number for another message",
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of messages: of each in turn, and why those that were refused were."""
+
+    outcomes: tuple[Outcome | TelemetryRefusal, ...]
+    refused: tuple[Problem, ...]
+
+    @property
+    def accepted(self) -> int:
+        return self.outcomes.count("accepted")
+
+    @property
+    def repeated(self) -> int:
+        return self.outcomes.count("repeated")
+
+
+def take_messages(node: Node, messages: Sequence[Message]) -> Taken:
+    """Take in messages, in one transaction: durable when this returns, and safe to call again.
+
+    Raises StoreUnavailable; then none was taken.
+    """
+    carriers = node.store.carriers_by_id(sorted({message.carrier_id for message in messages}))
+    now = node.clock()
+    refusals = [refusal_of(carriers.get(m.carrier_id), m, now) for m in messages]
+    pairs = list(zip(messages, refusals, strict=True))
+    counts = Counter[tuple[str, str]]()
+    for message, refusal in pairs:
+        if refusal and message.carrier_id in carriers:
+            counts[message.carrier_id, refusal] += 1
+    judged = iter(node.store.add_telemetry([m for m, refusal in pairs if not refusal], counts, now))
+    outcomes = tuple([next(judged) if refusal is None else refusal for refusal in refusals])
+    problems = tuple(
+        Problem(f"/{number}", f"{message.carrier_id}: {_WHY[outcome]}")
+        for number, (message, outcome) in enumerate(zip(messages, outcomes, strict=True))
+        if outcome in _WHY
+    )
+    for problem in problems:
+        logger.warning("a message of a carrier was refused: %s", problem.message)
+    return Taken(outcomes, problems)
+
+
+class AllRefused(NotAllowed):
+    """Not one of the messages counts; each was counted for the carrier that it names, and changed nothing."""
+
+
+def check_not_all_refused(taken: Taken) -> None:
+    """Raises AllRefused."""
+    if len(taken.refused) == len(taken.outcomes):
+        raise AllRefused(
+            f"all {len(taken.refused)} messages were refused: {taken.refused[0].message}", taken.refused
+        )
+
+
+def list_readings(node: Node, key: ApiKey, text: str, start_ms: int, stop_ms: int) -> list[Reading]:
+    """The first `READINGS_MAX` readings with start <= time < stop of a carrier of your party.
+
+    Raises NotFound as `get_carrier` does, Invalid for more than `DAYS_MAX` days at once.
+    """
+    carrier = get_carrier(node, key, text)
+    if stop_ms - start_ms > DAYS_MAX * _DAY_MS:
+        raise Invalid(f"at most {DAYS_MAX} days of readings can be asked for at once")
+    return list(islice(readings_between(node, carrier.carrier_id, start_ms, stop_ms), READINGS_MAX))
+
+
+def readings_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[Reading]:
+    """The readings of a carrier with start <= time < stop, in order of time, each once.
+
+    A day of them is in memory at once.
+    """
+    for start in range(start_ms, stop_ms, _DAY_MS):
+        stop = min(start + _DAY_MS, stop_ms)
+        messages = list(_messages_between(node, carrier_id, start, stop))
+        yield from (reading for reading in merge_readings(messages) if start <= reading.at_ms < stop)
+
+
+def _messages_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[Message]:
+    after = (0, -1)
+    while True:
+        page = node.store.telemetry_between(carrier_id, start_ms, stop_ms, after=after, limit=_PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].last_ms, page[-1].sequence)

@@ -1,0 +1,72 @@
+"""Messages of carriers over HTTP, as a gateway sends them."""
+
+import httpx
+
+from tests.api.conftest import Serve
+from tests.api.test_carriers_over_http import BY_ID, ENROLMENT, bearer
+from tests.carriers import degrees, reported, says
+from tests.services.world import START_MS, World
+
+
+def gateway(world: World, serve: Serve) -> httpx.Client:
+    """A client of the factory, whose logger is active."""
+    client = serve(world.node)
+    client.headers.update(bearer(world))
+    client.post("/carriers", json=ENROLMENT)
+    challenge = client.post("/carriers/challenge", params=BY_ID).json()["challenge"]["challenge"]
+    client.post("/carriers/answer", params=BY_ID, json=says("one", challenge, START_MS)).raise_for_status()
+    return client
+
+
+def send(client: httpx.Client, *messages: bytes) -> httpx.Response:
+    headers = {"Content-Type": "application/octet-stream"}
+    return client.post("/telemetry", content=b"".join(messages), headers=headers)
+
+
+def test_one_message_and_a_batch_are_taken_and_read_back(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    first, second, third = (
+        reported("one", n, START_MS, *degrees(START_MS - n * 60_000, 4 + n)) for n in (1, 2, 3)
+    )
+    assert send(client, first).json() == {"accepted": 1, "repeated": 0, "refused": []}
+    assert send(client, first, second, third).json() == {"accepted": 2, "repeated": 1, "refused": []}
+    asked = BY_ID | {"from_ms": str(START_MS - 120_000), "to_ms": str(START_MS)}
+    assert client.get("/telemetry", params=asked).json() == [
+        {"at_ms": START_MS - 120_000, "quantity": "temperature", "value": 6.0},
+        {"at_ms": START_MS - 60_000, "quantity": "temperature", "value": 5.0},
+    ]
+    assert client.get("/carriers/carrier", params=BY_ID).json()["telemetry"]["messages"] == 3
+
+
+def test_any_party_may_bring_what_a_carrier_signed(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    client.headers.update(bearer(world, "carrier"))
+    assert send(client, reported("one", 1, START_MS, *degrees(START_MS, 4))).json()["accepted"] == 1
+
+
+def test_messages_that_are_all_refused_are_forbidden_and_a_mixed_batch_names_them(
+    world: World, serve: Serve
+) -> None:
+    client = gateway(world, serve)
+    bad, good = (reported(name, 1, START_MS, *degrees(START_MS, 4)) for name in ("thief", "one"))
+    refused = send(client, bad)
+    assert (refused.status_code, refused.json()["type"]) == (403, "suyuan:AllRefused")
+    mixed = send(client, bad, good)
+    assert (mixed.status_code, mixed.json()["accepted"]) == (200, 1)
+    assert mixed.json()["refused"][0]["pointer"] == "/0"
+
+
+def test_bytes_that_are_no_messages_are_answered_with_their_place_and_nothing_is_taken(
+    world: World, serve: Serve
+) -> None:
+    client = gateway(world, serve)
+    answer = send(client, reported("one", 1, START_MS, *degrees(START_MS, 4)), b"\x07")
+    assert (answer.status_code, "byte 168" in answer.json()["detail"]) == (400, True)
+    assert client.get("/carriers/carrier", params=BY_ID).json()["telemetry"]["messages"] == 0
+
+
+def test_a_key_and_the_right_format_are_needed(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    assert client.post("/telemetry", json={}).status_code == 415
+    del client.headers["Authorization"]
+    assert send(client, b"").status_code == 401
