@@ -92,6 +92,6 @@ def run_give(arguments: argparse.Namespace) -> int:
 
 def run_bind(arguments: argparse.Namespace) -> int:
     with _as_party(arguments) as (node, key):
-        binding = bind_carrier(node, key, arguments.id, arguments.to)
+        binding = bind_carrier(node, key, arguments.id, arguments.to, arguments.profile)
     print(f"{binding.carrier_id} is bound to {binding.uri}")
     return 0

@@ -33,6 +33,7 @@ from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from ledger.domain.identifiers import parse_identifier
 from ledger.node import Node
 from ledger.ports import ApiKey
+from ledger.profiles import profile_text
 
 BINDINGS_SHOWN_MAX: Final = 1000
 
@@ -134,17 +135,19 @@ def give_carrier(node: Node, key: ApiKey, text: str, party_id: str) -> Carrier:
     return carrier
 
 
-def bind_carrier(node: Node, key: ApiKey, text: str, to: str) -> Binding:
+def bind_carrier(node: Node, key: ApiKey, text: str, to: str, profile: str = "") -> Binding:
     """Bind the carrier from now on to an item, case, vehicle or room; what it was bound to ends.
 
-    Raises Invalid for what is no identifier, and for the carrier itself.
+    With a profile, as it is now, its readings are watched, and excursions captured under `key`. Raises
+    Invalid for what is no identifier, and for the carrier itself, NotFound for an unknown profile.
     """
+    rules = profile_text(profile, node.settings.profiles_path) if profile else ""
     carrier, uri = get_carrier(node, key, text), parse_identifier(to).uri
     if uri == carrier.carrier_id:
         raise Invalid(f"{uri} cannot be bound to itself")
     now = node.clock()
-    binding = Binding(carrier.carrier_id, uri, now, None)
-    node.store.save_carrier(carrier, unbound_ms=now, binding=binding)
+    binding = Binding(carrier.carrier_id, uri, now, None, profile, key.key_id)
+    node.store.save_carrier(carrier, unbound_ms=now, binding=binding, profile=rules)
     return binding
 
 
@@ -205,4 +208,9 @@ def carrier_view(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) ->
 
 
 def binding_view(binding: Binding) -> dict[str, JsonValue]:
-    return {"to": binding.uri, "from_ms": binding.from_ms, "until_ms": binding.until_ms}
+    return {
+        "to": binding.uri,
+        "from_ms": binding.from_ms,
+        "until_ms": binding.until_ms,
+        "profile": binding.profile,
+    }

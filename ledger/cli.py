@@ -273,4 +273,5 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     action("rotate", "offer a new Ed25519 key (hex)", "id", "public_key")
     action("revoke", "end all keys of a carrier", "id")
     action("give", "give a carrier to another party", "id", "party")
-    action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
+    bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
+    bind.add_argument("--profile", default="", metavar="NAME", help="watch its readings by a profile")

@@ -89,6 +89,11 @@ class Settings:
         return self.data_dir / "templates"
 
     @property
+    def profiles_path(self) -> Path:
+        """Cold-chain profiles of this node's own; they win over those that come with Suyuan."""
+        return self.data_dir / "profiles"
+
+    @property
     def halt_path(self) -> Path:
         """Holds the reason while the node refuses to write, because chain and store disagree."""
         return self.data_dir / "halted.txt"

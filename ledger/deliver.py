@@ -1,4 +1,4 @@
-"""`python -m ledger.deliver`: sends what subscriptions report and prints labels, beside the API.
+"""`python -m ledger.deliver`: sends what subscriptions report, prints labels, watches the cold chain.
 
 It ends when its standard input ends.
 """
@@ -10,6 +10,7 @@ import threading
 from ledger.config import Settings
 from ledger.delivery import Deliverer
 from ledger.domain.errors import LedgerError
+from ledger.excursions import Watcher
 from ledger.lifeline import when_parent_ends
 from ledger.node import open_node
 from ledger.printing import PrintRunner
@@ -30,13 +31,16 @@ def main() -> int:
         return 1
     try:
         node = open_node(settings, store)
-        printing = threading.Thread(target=PrintRunner(node).run, args=(stop,), name="print")
-        printing.start()
+        runs = {"print": PrintRunner(node).run, "watch": Watcher(node).run}
+        others = [threading.Thread(target=run, args=(stop,), name=name) for name, run in runs.items()]
+        for other in others:
+            other.start()
         try:
             Deliverer(node).run(stop)
         finally:
             stop.set()
-            printing.join()
+            for other in others:
+                other.join()
     except LedgerError as error:
         logger.error("%s", error)
         return 1

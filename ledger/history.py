@@ -190,7 +190,7 @@ class _Evidence:
             state = ProofState.UNDETERMINED if event.log_index < covered else ProofState.WAITING
             record = _Record(event.submitter_key_id, event.recorded_at_ms, state)
             self.records.setdefault(event.log_index, record)
-            yield LoggedEvent(event.log_index, _read_stored(event))
+            yield LoggedEvent(event.log_index, read_stored(event))
 
 
 class _AskOnce:
@@ -240,7 +240,8 @@ _STATE_OF: Final[Mapping[type, ProofState]] = {
 }
 
 
-def _read_stored(event: StoredEvent) -> Event | None:
+def read_stored(event: StoredEvent) -> Event | None:
+    """The event; None when it is erased, or so altered that it is no event any more."""
     return _read(None if event.body is None else json.loads(event.body))
 
 

@@ -13,6 +13,9 @@ from typing import Literal, Protocol
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
 from ledger.domain.carriers import Binding, Carrier, Heard
+from ledger.domain.cold_chain.excursion_event import Moment
+from ledger.domain.cold_chain.profile import Profile
+from ledger.domain.cold_chain.watch import Excursion, Watch
 from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
@@ -226,6 +229,38 @@ class ApiKey:
     role: Role
     created_ms: int
     revoked_ms: int | None
+
+
+# --------------------------------------------------------------------------- cold chain
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedBinding:
+    """A binding with a profile, and how far the carrier's readings in it are folded."""
+
+    binding: Binding
+    profile: Profile  # as it was when the carrier was bound
+    revision: int  # counts what came
+    dirty_ms: int | None  # the oldest reading that came since; None: all is folded
+    watch: Watch
+
+
+ExcursionState = Literal["due", "captured", "refused", "retracted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExcursionEvent:
+    """What is to be captured of an excursion, or was. `declares`: that what was captured was an error."""
+
+    carrier_id: str
+    from_ms: int  # of the binding
+    moment: Moment
+    declares: bool
+    key_id: bytes  # API key to capture it under
+    document: str
+    state: ExcursionState = "due"
+    problem: str = ""  # why capture refused it
+    number: int = 0  # the store's; 0 before it is saved
 
 
 # --------------------------------------------------------------------------- subscriptions
@@ -518,10 +553,16 @@ class Store(Protocol):
         """Carriers of a party, or of all, with ids after `after`, in the order of their ids."""
 
     def save_carrier(
-        self, carrier: Carrier, *, unbound_ms: int | None = None, binding: Binding | None = None
+        self,
+        carrier: Carrier,
+        *,
+        unbound_ms: int | None = None,
+        binding: Binding | None = None,
+        profile: str = "",
     ) -> None:
         """Save the carrier as its next version; in the same transaction end its binding, if there is one, at
-        `unbound_ms`, and begin another. Conflict when somebody else changed the carrier meanwhile."""
+        `unbound_ms`, and begin another, watched by `profile` (TOML) if that is given. Conflict when somebody
+        else changed the carrier meanwhile."""
 
     def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
         """What the carrier was bound to, the newest first."""
@@ -542,6 +583,39 @@ class Store(Protocol):
     ) -> list[Message]:
         """Messages that may have readings with start <= time < stop, in order of their newest reading, then
         number, behind the place `after` in that order."""
+
+    # watched bindings and their excursions
+    def due_watches(self, *, limit: int) -> list[WatchedBinding]:
+        """Those for which readings came that are not folded, the oldest readings first."""
+
+    def watches(self, carrier_id: str, *, limit: int) -> list[WatchedBinding]:
+        """The watched bindings of a carrier, the newest first."""
+
+    def save_watch(
+        self,
+        watched: WatchedBinding,
+        watch: Watch,
+        excursions: Sequence[Excursion],
+        events: Sequence[ExcursionEvent],
+        retracted: Sequence[int],
+        *,
+        whole: bool,
+    ) -> None:
+        """Save what folding came to: excursions in place of those with the same beginning, or with `whole` of
+        all; new events, and the numbers of those that are retracted. Conflict when more came meanwhile."""
+
+    def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
+        """The excursions of a binding, those that began last first."""
+
+    def excursion_events(self, carrier_id: str, from_ms: int) -> list[ExcursionEvent]:
+        """All of a binding, in order of their numbers."""
+
+    def due_excursion_events(self, *, limit: int) -> list[ExcursionEvent]:
+        """The first that are to be captured, in order of their numbers."""
+
+    def finish_excursion_event(self, number: int, state: ExcursionState, problem: str = "") -> None: ...
+    def hold_watch_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that watches on this database."""
 
     def heard(self, carrier_ids: Sequence[str]) -> Mapping[str, Heard]:
         """What messages told of these carriers; nothing for one that none came from."""

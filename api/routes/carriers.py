@@ -22,6 +22,7 @@ from ledger.carriers import (
     unbind_carrier,
 )
 from ledger.domain.carriers import Carrier
+from ledger.excursions import watch_views
 from ledger.node import Node
 
 router = APIRouter(
@@ -45,6 +46,7 @@ class NewOwner(BaseModel):
 
 class BoundTo(BaseModel):
     to: Annotated[str, Field(max_length=2048)]
+    profile: Annotated[str, Field(max_length=200)] = ""
 
 
 def _view(node: Node, carrier: Carrier) -> dict[str, Any]:
@@ -108,8 +110,8 @@ def post_transfer(node: NodeDep, key: ApiKeyDep, text: Id, new: NewOwner) -> dic
 
 @router.post("/carriers/bindings", status_code=201)
 def post_binding(node: NodeDep, key: ApiKeyDep, text: Id, bound: BoundTo) -> dict[str, Any]:
-    """Bind the carrier from now on to an item, case, vehicle or room."""
-    return dict(binding_view(bind_carrier(node, key, text, bound.to)))
+    """Bind the carrier from now on to an item, case, vehicle or room. With a `profile` it is watched."""
+    return dict(binding_view(bind_carrier(node, key, text, bound.to, bound.profile)))
 
 
 @router.delete("/carriers/bindings", status_code=204)
@@ -122,3 +124,10 @@ def delete_binding(node: NodeDep, key: ApiKeyDep, text: Id) -> None:
 def get_bindings(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
     """What the carrier was bound to, the newest first."""
     return [dict(binding_view(binding)) for binding in list_bindings(node, key, text)]
+
+
+@router.get("/carriers/watches")
+def get_watches(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
+    """The watched bindings of a carrier, the newest first: in range, out, without data or in excursion, and
+    values, mean kinetic temperature, what a shelf-life model says, excursions."""
+    return [dict(view) for view in watch_views(node, key, text)]

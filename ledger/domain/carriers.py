@@ -131,6 +131,8 @@ class Binding:
     uri: str
     from_ms: int
     until_ms: int | None  # None: still
+    profile: str = ""  # what its readings are held against; "": nothing
+    key_id: bytes = b""  # API key of who bound it, under which excursions are captured
 
 
 def parse_enrolment(value: object) -> tuple[str, Device, str]:

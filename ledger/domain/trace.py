@@ -116,10 +116,10 @@ def _concerns(event: Event | None, visit: _Visit) -> bool:
     if event is None or not visit.since <= event.event_time <= visit.until:
         return False  # a withheld event of another item: when it happened is not known
     # What else went into the same case, or came out of it, is not our item's history.
-    return not (_is_packing(event) and event.parent_id == visit.uri and _children(event))
+    return not (_is_packing(event) and event.parent_id == visit.uri and children_of(event))
 
 
-def _valid(entries: Iterable[LoggedEvent]) -> list[Event]:
+def valid_events(entries: Iterable[LoggedEvent]) -> list[Event]:
     """The events that still stand, in order of time."""
     events = [entry.event for entry in entries if entry.event is not None]
     wrong = declared_wrong(events)
@@ -129,9 +129,9 @@ def _valid(entries: Iterable[LoggedEvent]) -> list[Event]:
 def _ways_on(
     visit: _Visit, here: Sequence[LoggedEvent], fetch: Callable[[str], Sequence[LoggedEvent]]
 ) -> Iterable[_Visit]:
-    for event in _valid(here):
+    for event in valid_events(here):
         if isinstance(event, AggregationEvent) and event.action == "ADD" and event.parent_id:
-            if visit.uri in _children(event):
+            if visit.uri in children_of(event):
                 until = min(visit.until, _left(visit.uri, event, fetch(event.parent_id)))
                 step = Via("inside", event.parent_id)
                 yield _Visit(event.parent_id, max(visit.since, event.event_time), until, (*visit.path, step))
@@ -142,14 +142,14 @@ def _ways_on(
 
 def _left(child: str, joined: AggregationEvent, parent_events: Sequence[LoggedEvent]) -> datetime:
     """When `child` left the parent that it joined: at the parent's next unpacking of it, or of everything."""
-    for event in _valid(parent_events):
+    for event in valid_events(parent_events):
         if (
             isinstance(event, AggregationEvent)
             and event.type == joined.type
             and event.action == "DELETE"
             and event.parent_id == joined.parent_id
             and event.event_time >= joined.event_time
-            and (not _children(event) or child in _children(event))
+            and (not children_of(event) or child in children_of(event))
         ):
             return event.event_time
     return _END
@@ -160,7 +160,8 @@ def _is_packing(event: Event) -> TypeGuard[AggregationEvent]:
     return event.type == AggregationEvent.type
 
 
-def _children(event: AggregationEvent) -> set[str]:
+def children_of(event: AggregationEvent) -> set[str]:
+    """Single things and classes that an aggregation names as children."""
     return {*event.child_epcs, *(quantity.epc_class for quantity in event.child_quantities)}
 
 

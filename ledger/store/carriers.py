@@ -11,10 +11,18 @@ from ledger.domain.errors import Conflict
 from ledger.store import tables
 from ledger.store.bulk import rows_where_in
 from ledger.store.database import Database
+from ledger.store.excursions import begin_watch, end_watch
 
 _CARRIER, _BINDING = tables.carrier.c, tables.carrier_binding.c
 _bodies = select(_CARRIER.body)
-_bindings = select(_BINDING.carrier_id, _BINDING.uri, _BINDING.from_ms, _BINDING.until_ms)
+_bindings = select(
+    _BINDING.carrier_id,
+    _BINDING.uri,
+    _BINDING.from_ms,
+    _BINDING.until_ms,
+    _BINDING.profile,
+    _BINDING.key_id,
+)
 
 
 class Carriers(Database):
@@ -38,7 +46,12 @@ class Carriers(Database):
         return self._carriers(query if party_id is None else query.where(_CARRIER.party_id == party_id))
 
     def save_carrier(
-        self, carrier: Carrier, *, unbound_ms: int | None = None, binding: Binding | None = None
+        self,
+        carrier: Carrier,
+        *,
+        unbound_ms: int | None = None,
+        binding: Binding | None = None,
+        profile: str = "",
     ) -> None:
         is_as_read = (_CARRIER.carrier_id == carrier.carrier_id, _CARRIER.version == carrier.version)
         change = update(tables.carrier).where(*is_as_read)
@@ -50,6 +63,8 @@ class Carriers(Database):
                 _end_binding(connection, carrier.carrier_id, unbound_ms)
             if binding is not None:
                 connection.execute(insert(tables.carrier_binding).values(_binding_row(binding)))
+            if binding is not None and profile:
+                begin_watch(connection, binding, profile)
 
     def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
         query = _bindings.where(_BINDING.carrier_id == carrier_id).order_by(_BINDING.from_ms.desc())
@@ -70,6 +85,7 @@ class Carriers(Database):
 def _end_binding(connection: Connection, carrier_id: str, until_ms: int) -> None:
     is_open = (_BINDING.carrier_id == carrier_id, _BINDING.until_ms.is_(None))
     connection.execute(update(tables.carrier_binding).where(*is_open).values(until_ms=until_ms))
+    end_watch(connection, carrier_id, until_ms)
 
 
 def _row(carrier: Carrier) -> dict[str, Any]:
@@ -87,4 +103,6 @@ def _binding_row(binding: Binding) -> dict[str, Any]:
         "from_ms": binding.from_ms,
         "uri": binding.uri,
         "until_ms": binding.until_ms,
+        "profile": binding.profile,
+        "key_id": binding.key_id,
     }

@@ -14,6 +14,7 @@ from ledger.store.caches import Caches
 from ledger.store.carriers import Carriers
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
+from ledger.store.excursions import Excursions
 from ledger.store.label_scans import LabelScans
 from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
@@ -37,6 +38,7 @@ class SqlStore(
     Records,
     Carriers,
     Telemetry,
+    Excursions,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -338,7 +339,62 @@ carrier_binding = Table(
     Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
     Column("uri", Text, nullable=False),
     Column("until_ms", BigInteger),
+    Column("profile", Text, nullable=False, server_default=""),
+    Column("key_id", LargeBinary, nullable=False, server_default=""),
     Index("carrier_binding_by_uri", "uri", "from_ms"),
+)
+
+cold_watch = Table(  # how far the readings of a binding with a profile are folded
+    "cold_watch",
+    metadata,
+    Column("carrier_id", _OrderedText, primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("until_ms", BigInteger),  # as the binding has it
+    Column("revision", BigInteger, nullable=False),  # counts what came
+    Column("dirty_ms", BigInteger),  # the oldest reading that came since it was folded
+    Column("profile", Text, nullable=False),  # TOML, as it was when the carrier was bound
+    Column("watch", Text, nullable=False),  # JSON
+    ForeignKeyConstraint(
+        ["carrier_id", "from_ms"], ["carrier_binding.carrier_id", "carrier_binding.from_ms"]
+    ),
+    Index("cold_watch_by_dirty", "dirty_ms"),
+)
+
+excursion = Table(
+    "excursion",
+    metadata,
+    Column("carrier_id", _OrderedText, primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("rule", Text, primary_key=True),
+    Column("began_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("closed_ms", BigInteger),
+    Column("peak_milli", BigInteger, nullable=False),
+    Column("peak_ms", BigInteger, nullable=False),
+    Column("out_ms", BigInteger, nullable=False),
+    Column("gap_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(["carrier_id", "from_ms"], ["cold_watch.carrier_id", "cold_watch.from_ms"]),
+)
+
+excursion_event = Table(  # what is to be captured of excursions, and what was
+    "excursion_event",
+    metadata,
+    Column("number", _RowNumber, primary_key=True),
+    Column("carrier_id", _OrderedText, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # opened, closed
+    Column("declares", Boolean, nullable=False),  # that the event of this moment was an error
+    Column("rule", Text, nullable=False),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("peak_milli", BigInteger, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # due, captured, refused, retracted
+    Column("problem", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    ForeignKeyConstraint(["carrier_id", "from_ms"], ["cold_watch.carrier_id", "cold_watch.from_ms"]),
+    Index("excursion_event_by_binding", "carrier_id", "from_ms", "number"),
+    Index("excursion_event_by_state", "state", "number"),
 )
 
 telemetry = Table(  # the signed messages of carriers, up to 60 readings in each

@@ -11,6 +11,7 @@ from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
+from ledger.store.excursions import mark_watches
 
 _MESSAGE, _HEARD, _REFUSAL = tables.telemetry.c, tables.carrier_heard.c, tables.telemetry_refusal.c
 
@@ -38,6 +39,7 @@ class Telemetry(Database):
             insert_rows(connection, tables.telemetry, rows)
             _count_heard(connection, new, received_ms)
             _count_refusals(connection, counts)
+            mark_watches(connection, _spans(new))
         return outcomes
 
     def telemetry_between(
@@ -89,6 +91,15 @@ def _taken(connection: Connection, messages: Sequence[Message]) -> dict[tuple[st
         for sequence, raw in rows_where_in(connection, query, _MESSAGE.sequence, sequences):
             taken[carrier_id, sequence] = raw
     return taken
+
+
+def _spans(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
+    """For each carrier the oldest and the newest reading; in order, as `_lock` has it."""
+    spans: dict[str, tuple[int, int]] = {}
+    for message in messages:
+        first_ms, last_ms = spans.get(message.carrier_id, (message.first_ms, message.last_ms))
+        spans[message.carrier_id] = min(first_ms, message.first_ms), max(last_ms, message.last_ms)
+    return [(carrier_id, *span) for carrier_id, span in sorted(spans.items())]
 
 
 def _outcome(taken: dict[tuple[str, int], bytes], message: Message) -> Outcome:

@@ -53,3 +53,15 @@ def test_a_wrong_enrolment_is_answered_with_its_problems(world: World, serve: Se
     answer = client.post("/carriers", json=ENROLMENT | {"key": "ab"}, headers=bearer(world))
     assert answer.status_code == 400
     assert [problem["pointer"] for problem in answer.json()["problems"]] == ["/key"]
+
+
+def test_a_carrier_is_bound_by_a_profile_and_shown_without_data(world: World, serve: Serve) -> None:
+    client = serve(world.node)
+    client.headers.update(bearer(world))
+    client.post("/carriers", json=ENROLMENT)
+    bound = client.post("/carriers/bindings", params=BY_ID, json={"to": SSCC, "profile": "vaccine-2-8"})
+    assert (bound.status_code, bound.json()["profile"]) == (201, "vaccine-2-8")
+    (watch,) = client.get("/carriers/watches", params=BY_ID).json()
+    assert (watch["to"], watch["condition"], watch["excursions"]) == (SSCC, "no_data", [])
+    unknown = client.post("/carriers/bindings", params=BY_ID, json={"to": SSCC, "profile": "lukewarm"})
+    assert unknown.status_code == 404

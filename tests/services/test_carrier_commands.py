@@ -28,12 +28,12 @@ def test_a_device_is_enrolled_bound_shown_rotated_revoked_and_given_away(
 
     assert "is enrolled" in run("enrol", str(file))
     assert run("list") == f"{LOGGER}  TL-1  no_key never_seen\n"
-    assert SSCC in run("bind", LOGGER, SSCC)
+    assert SSCC in run("bind", LOGGER, SSCC, "--profile", "frozen")
     assert "new key counts once" in run("rotate", LOGGER, public_of("two"))
     assert "no key counts any more" in run("revoke", LOGGER)
     shown = json.loads(run("show", LOGGER))
     assert [key["retired_ms"] is None for key in shown["keys"]] == [False, False]
-    assert [binding["to"] for binding in shown["bindings"]] == [SSCC]
+    assert [(b["to"], b["profile"]) for b in shown["bindings"]] == [(SSCC, "frozen")]
     assert "belongs to carrier now" in run("give", LOGGER, "carrier")
     assert run("list") == ""
     assert LOGGER in run("list", party="carrier")

@@ -1,0 +1,255 @@
+"""Excursions: the readings of watched bindings are folded, and what is found becomes EPCIS events.
+
+A binding with a profile is watched. When readings came for it, `Watcher` folds them into its watch and saves,
+in one transaction, the watch, the excursions, and the documents that say what opened and closed. It captures
+them after that, in order, by the ordinary way: killed at any moment it captures the same document again,
+which capture recognises. Readings that came late, into the past, have the binding folded again from its
+beginning, and what they undo is declared in error.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ledger.capture import capture
+from ledger.carriers import get_carrier
+from ledger.domain.canonical_json import JsonValue
+from ledger.domain.cold_chain.excursion_event import (
+    Moment,
+    count_events,
+    declaration_document,
+    excursion_document,
+    moments_of,
+)
+from ledger.domain.cold_chain.profile import Profile
+from ledger.domain.cold_chain.reading import Reading, from_milli
+from ledger.domain.cold_chain.watch import (
+    Change,
+    Excursion,
+    Found,
+    Watch,
+    advance,
+    condition,
+    condition_of,
+    fold,
+    mkt_now,
+    shelf_life_now,
+)
+from ledger.domain.commitment import item_key
+from ledger.domain.contents import contents
+from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, StoreUnavailable
+from ledger.domain.trace import LoggedEvent
+from ledger.history import read_stored
+from ledger.node import Node
+from ledger.ports import ApiKey, ExcursionEvent, WatchedBinding
+from ledger.telemetry import readings_between
+
+EXCURSIONS_SHOWN_MAX: Final = 200
+WATCHES_SHOWN_MAX: Final = 20
+_ITEM_EVENTS_MAX: Final = 2_000
+_TURN: Final = 100
+_POLL_SECONDS: Final = 0.2
+_REST_SECONDS: Final = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Watcher:
+    """Folds what came, and captures what was found."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._failed: dict[tuple[str, int], int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until `stop` is set; waits while another process watches on this database."""
+        while not stop.is_set():
+            try:
+                with self._node.store.hold_watch_lock() as alone:
+                    while alone and not stop.is_set():
+                        if not self.turn():
+                            stop.wait(_POLL_SECONDS)
+            except LedgerError as error:
+                logger.error("%s", error)
+            stop.wait(_REST_SECONDS)
+
+    def turn(self) -> bool:
+        """Fold some bindings and capture some events; whether there was anything to do."""
+        store = self._node.store
+        watches = store.due_watches(limit=_TURN)
+        folded = [self._try_to_fold(watched) for watched in watches]
+        events = store.due_excursion_events(limit=_TURN)
+        for event in events:
+            self.capture(event)
+        return any(folded) or bool(events)
+
+    def _try_to_fold(self, watched: WatchedBinding) -> bool:
+        place = watched.binding.carrier_id, watched.binding.from_ms
+        if self._failed.get(place) == watched.revision:
+            return False
+        try:
+            self.fold(watched)
+        except Conflict:
+            pass  # more came meanwhile: the next turn folds that too
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # Whatever it is, it must not stop the others; this one is tried again when more readings come.
+            logger.exception("the readings of %s cannot be folded", place[0])
+            self._failed[place] = watched.revision
+        return True
+
+    def fold(self, watched: WatchedBinding) -> None:
+        """Fold the new readings of one binding. Raises Conflict when more came meanwhile."""
+        store, binding = self._node.store, watched.binding
+        watch, excursions, whole = self._fold(watched)
+        moments = moments_of(excursions)
+        known = {}
+        if moments or whole:
+            events = store.excursion_events(binding.carrier_id, binding.from_ms)
+            known = {e.moment: e for e in events if not e.declares and e.state != "retracted"}
+        gone = [event for moment, event in known.items() if whole and moment not in moments]
+        new = [self._declaration(event) for event in gone if event.state == "captured"]
+        new += [self._event(watched, m, excursion) for m, excursion in moments.items() if m not in known]
+        retracted = [event.number for event in gone]
+        store.save_watch(watched, watch, excursions, new, retracted, whole=whole)
+
+    def _fold(self, watched: WatchedBinding) -> tuple[Watch, list[Excursion], bool]:
+        """The watch, and the excursions that changed; with True it was folded from its beginning, and they
+        are all there are."""
+        binding = watched.binding
+        assert watched.dirty_ms is not None
+        dirty_ms = max(binding.from_ms, watched.dirty_ms)
+        folded_ms = max((series.until_ms for series in watched.watch.series.values()), default=0)
+        whole = dirty_ms <= folded_ms
+        start_ms, watch = (binding.from_ms, Watch()) if whole else (dirty_ms, watched.watch)
+        readings = readings_between(self._node, binding.carrier_id, start_ms, self._end_ms(watched))
+        watch, found = _fold_all(watched.profile, watch, readings)
+        return watch, list(_changed(found).values()), whole
+
+    def _end_ms(self, watched: WatchedBinding) -> int:
+        heard = self._node.store.heard([watched.binding.carrier_id]).get(watched.binding.carrier_id)
+        newest_ms = heard.newest_ms if heard and heard.newest_ms is not None else 0
+        until_ms = watched.binding.until_ms
+        return newest_ms + 1 if until_ms is None else min(newest_ms + 1, until_ms)
+
+    def _event(self, watched: WatchedBinding, moment: Moment, excursion: Excursion) -> ExcursionEvent:
+        binding = watched.binding
+        since, until = _time(excursion.began_ms), _time(moment.at_ms)
+        inside = contents(binding.uri, since, until, self._events_of)
+        if not inside.complete:
+            logger.error("%s holds more than can be followed: some items are not named", binding.uri)
+        event_ids = [self._new_event_id() for _ in range(count_events(binding, inside))]
+        document = excursion_document(moment, excursion, binding, watched.profile, inside, event_ids)
+        place = binding.carrier_id, binding.from_ms
+        return ExcursionEvent(*place, moment, False, binding.key_id, document)
+
+    def _declaration(self, event: ExcursionEvent) -> ExcursionEvent:
+        document = declaration_document(event.document, self._node.clock())
+        return replace(event, declares=True, document=document, state="due", problem="", number=0)
+
+    def _new_event_id(self) -> str:
+        return f"urn:uuid:{uuid.UUID(bytes=self._node.random_bytes(16), version=4)}"
+
+    def _events_of(self, uri: str) -> Sequence[LoggedEvent]:
+        store = self._node.store
+        events = store.item_events(item_key(uri), store.log_size(), limit=_ITEM_EVENTS_MAX)
+        return [LoggedEvent(event.log_index, read_stored(event)) for event in events]
+
+    def capture(self, event: ExcursionEvent) -> None:
+        """Capture what is due. Its key may have been revoked since the carrier was bound: that it was warm
+        is still recorded, under who bound it."""
+        node = self._node
+        key = node.store.api_key(event.key_id)
+        assert key is not None, "keys are never removed"
+        try:
+            job = capture(node, key, event.document.encode(), "proceed")
+        except (Invalid, NotAllowed, Conflict) as error:
+            problem = str(error)
+        else:
+            problem = "" if job.success else job.errors
+        if problem:
+            logger.error("an excursion of %s cannot be captured: %s", event.carrier_id, problem)
+        # Stopped before this line, we capture the same again, and it is recognised.
+        node.store.finish_excursion_event(event.number, "refused" if problem else "captured", problem)
+
+
+def _fold_all(profile: Profile, watch: Watch, readings: Iterable[Reading]) -> tuple[Watch, list[Found]]:
+    found: list[Found] = []
+    for reading in readings:
+        watch, new = fold(profile, watch, reading)
+        found += new
+    return watch, found
+
+
+def _changed(found: Iterable[Found]) -> dict[tuple[str, int], Excursion]:
+    """How excursions stand after what was found, by rule and beginning."""
+    changes = [each.excursion for each in found if isinstance(each, Change)]
+    return {(excursion.rule, excursion.began_ms): excursion for excursion in changes}
+
+
+def _time(at_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+
+
+# --------------------------------------------------------------------------- shown
+
+
+def watch_views(node: Node, key: ApiKey, text: str) -> list[dict[str, JsonValue]]:
+    """The watched bindings of a carrier of your party, the newest first: how they stand, what they broke.
+
+    Raises NotFound as `get_carrier` does.
+    """
+    carrier = get_carrier(node, key, text)
+    watches = node.store.watches(carrier.carrier_id, limit=WATCHES_SHOWN_MAX)
+    return [_watch_view(node, watched) for watched in watches]
+
+
+def _watch_view(node: Node, watched: WatchedBinding) -> dict[str, JsonValue]:
+    binding = watched.binding
+    profile = watched.profile
+    now_ms = node.clock() if binding.until_ms is None else binding.until_ms
+    watch, _ = advance(profile, watched.watch, now_ms)
+    mkt, life = mkt_now(watch), shelf_life_now(profile, watch)
+    excursions = node.store.excursions(binding.carrier_id, binding.from_ms, limit=EXCURSIONS_SHOWN_MAX)
+    return {
+        "to": binding.uri,
+        "profile": binding.profile,
+        "from_ms": binding.from_ms,
+        "until_ms": binding.until_ms,
+        "condition": condition(profile, watch, now_ms).value,
+        "quantities": {
+            quantity: {
+                "condition": condition_of(profile, watch, quantity, now_ms).value,
+                "value": float(from_milli(series.milli)),
+                "at_ms": series.at_ms,
+                "count": series.count,
+                "min": float(from_milli(series.milli_min)),
+                "max": float(from_milli(series.milli_max)),
+                "known_ms": series.known_ms,
+                "gap_ms": series.gap_ms,
+            }
+            for quantity, series in watch.series.items()
+        },
+        "mkt_celsius": None if mkt is None else float(mkt),
+        "shelf_life_model": None
+        if life is None
+        else {"model": life.model, "remaining_ms": life.remaining_ms, "unknown_ms": life.unknown_ms},
+        "excursions": [
+            {
+                "rule": e.rule,
+                "began_ms": e.began_ms,
+                "opened_ms": e.opened_ms,
+                "closed_ms": e.closed_ms,
+                "peak": float(from_milli(e.peak_milli)),
+                "peak_ms": e.peak_ms,
+                "out_ms": e.out_ms,
+                "gap_ms": e.gap_ms,
+            }
+            for e in excursions
+        ],
+    }

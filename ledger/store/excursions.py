@@ -1,0 +1,221 @@
+"""Watched bindings: how far their readings are folded, their excursions, what is captured of them."""
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from ledger.domain.carriers import Binding
+from ledger.domain.cold_chain.excursion_event import Moment
+from ledger.domain.cold_chain.profile import parse_profile
+from ledger.domain.cold_chain.watch import Excursion, Watch, watch_from_json, watch_to_json
+from ledger.domain.errors import Conflict
+from ledger.ports import ExcursionEvent, ExcursionState, WatchedBinding
+from ledger.store import tables
+from ledger.store.bulk import insert_rows
+from ledger.store.database import Database
+
+_WATCH, _BINDING = tables.cold_watch.c, tables.carrier_binding.c
+_EXCURSION, _EVENT = tables.excursion.c, tables.excursion_event.c
+
+_watched = select(
+    _BINDING.carrier_id,
+    _BINDING.uri,
+    _BINDING.from_ms,
+    _BINDING.until_ms,
+    _BINDING.profile,
+    _BINDING.key_id,
+    _WATCH.revision,
+    _WATCH.dirty_ms,
+    _WATCH.profile.label("profile_text"),
+    _WATCH.watch,
+).join(
+    tables.carrier_binding, (_BINDING.carrier_id == _WATCH.carrier_id) & (_BINDING.from_ms == _WATCH.from_ms)
+)
+_excursions = select(
+    _EXCURSION.rule,
+    _EXCURSION.began_ms,
+    _EXCURSION.opened_ms,
+    _EXCURSION.closed_ms,
+    _EXCURSION.peak_milli,
+    _EXCURSION.peak_ms,
+    _EXCURSION.out_ms,
+    _EXCURSION.gap_ms,
+)
+
+
+class Excursions(Database):
+    """The part of `Store` about watched bindings."""
+
+    def due_watches(self, *, limit: int) -> list[WatchedBinding]:
+        return self._watches(
+            _watched.where(_WATCH.dirty_ms.is_not(None)).order_by(_WATCH.dirty_ms).limit(limit)
+        )
+
+    def watches(self, carrier_id: str, *, limit: int) -> list[WatchedBinding]:
+        query = _watched.where(_WATCH.carrier_id == carrier_id).order_by(_WATCH.from_ms.desc())
+        return self._watches(query.limit(limit))
+
+    def save_watch(
+        self,
+        watched: WatchedBinding,
+        watch: Watch,
+        excursions: Sequence[Excursion],
+        events: Sequence[ExcursionEvent],
+        retracted: Sequence[int],
+        *,
+        whole: bool,
+    ) -> None:
+        place = (watched.binding.carrier_id, watched.binding.from_ms)
+        as_read = (*_at(_WATCH, place), _WATCH.revision == watched.revision)
+        change = update(tables.cold_watch).where(*as_read)
+        with self.writing() as connection:
+            folded = {"watch": json.dumps(watch_to_json(watch)), "dirty_ms": None}
+            if not connection.execute(change.values(folded)).rowcount:
+                raise Conflict(f"{place[0]}: more readings came meanwhile")
+            if whole:
+                connection.execute(delete(tables.excursion).where(*_at(_EXCURSION, place)))
+            insert_rows(
+                connection, tables.excursion, [_excursion_row(place, e) for e in excursions], "replace"
+            )
+            for number in retracted:
+                _set_state(connection, number, "retracted")
+            for event in events:
+                connection.execute(insert(tables.excursion_event).values(_event_row(event)))
+
+    def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
+        query = _excursions.where(*_at(_EXCURSION, (carrier_id, from_ms))).order_by(
+            _EXCURSION.began_ms.desc(), _EXCURSION.rule
+        )
+        with self.reading() as connection:
+            return [Excursion(*row) for row in connection.execute(query.limit(limit))]
+
+    def excursion_events(self, carrier_id: str, from_ms: int) -> list[ExcursionEvent]:
+        query = select(tables.excursion_event).where(*_at(_EVENT, (carrier_id, from_ms)))
+        return self._excursion_events(query)
+
+    def due_excursion_events(self, *, limit: int) -> list[ExcursionEvent]:
+        return self._excursion_events(
+            select(tables.excursion_event).where(_EVENT.state == "due").limit(limit)
+        )
+
+    def finish_excursion_event(self, number: int, state: ExcursionState, problem: str = "") -> None:
+        with self.writing() as connection:
+            _set_state(connection, number, state, problem)
+
+    def hold_watch_lock(self) -> AbstractContextManager[bool]:
+        return self.locked("watch")
+
+    def _watches(self, query: Select[Any]) -> list[WatchedBinding]:
+        with self.reading() as connection:
+            return [_watched_binding(row) for row in connection.execute(query)]
+
+    def _excursion_events(self, query: Select[Any]) -> list[ExcursionEvent]:
+        with self.reading() as connection:
+            return [_event(row) for row in connection.execute(query.order_by(_EVENT.number))]
+
+
+def begin_watch(connection: Connection, binding: Binding, profile: str) -> None:
+    """Watch a new binding from its beginning on, by a profile in TOML."""
+    watch = json.dumps(watch_to_json(Watch()))
+    row = (binding.carrier_id, binding.from_ms, binding.until_ms, 0, None, profile, watch)
+    insert_rows(connection, tables.cold_watch, [row])
+
+
+def end_watch(connection: Connection, carrier_id: str, until_ms: int) -> None:
+    """Let readings from `until_ms` on no longer count, those that were folded already neither."""
+    is_open = (_WATCH.carrier_id == carrier_id, _WATCH.until_ms.is_(None))
+    change = update(tables.cold_watch).where(*is_open)
+    dirty_ms = _earlier(bindparam("at_ms", until_ms, BigInteger))
+    connection.execute(change.values(until_ms=until_ms, revision=_WATCH.revision + 1, dirty_ms=dirty_ms))
+
+
+def mark_watches(connection: Connection, spans: Sequence[tuple[str, int, int]]) -> None:
+    """Say that readings of these carriers came, from the one time to the other."""
+    if not spans:
+        return
+    first, last = bindparam("first_ms", type_=BigInteger), bindparam("last_ms", type_=BigInteger)
+    lasts = or_(_WATCH.until_ms.is_(None), _WATCH.until_ms > first)
+    concerned = (_WATCH.carrier_id == bindparam("carrier"), _WATCH.from_ms <= last, lasts)
+    mark = update(tables.cold_watch).where(*concerned)
+    mark = mark.values(revision=_WATCH.revision + 1, dirty_ms=_earlier(first))
+    parameters = [
+        {"carrier": carrier_id, "first_ms": first_ms, "last_ms": last_ms}
+        for carrier_id, first_ms, last_ms in spans
+    ]
+    connection.execute(mark, parameters)
+
+
+def _earlier(at_ms: Any) -> Any:
+    is_later = or_(_WATCH.dirty_ms.is_(None), _WATCH.dirty_ms > at_ms)
+    return case((is_later, at_ms), else_=_WATCH.dirty_ms)
+
+
+def _at(columns: Any, place: tuple[str, int]) -> tuple[Any, Any]:
+    return columns.carrier_id == place[0], columns.from_ms == place[1]
+
+
+def _set_state(connection: Connection, number: int, state: ExcursionState, problem: str = "") -> None:
+    change = update(tables.excursion_event).where(_EVENT.number == number)
+    connection.execute(change.values(state=state, problem=problem))
+
+
+def _watched_binding(row: Row[Any]) -> WatchedBinding:
+    binding = Binding(row.carrier_id, row.uri, row.from_ms, row.until_ms, row.profile, row.key_id)
+    profile, watch = _profile(row.profile, row.profile_text), watch_from_json(json.loads(row.watch))
+    return WatchedBinding(binding, profile, row.revision, row.dirty_ms, watch)
+
+
+_profile = lru_cache(maxsize=256)(parse_profile)
+
+
+def _excursion_row(place: tuple[str, int], e: Excursion) -> tuple[Any, ...]:
+    numbers = (e.opened_ms, e.closed_ms, e.peak_milli, e.peak_ms, e.out_ms, e.gap_ms)
+    return (*place, e.rule, e.began_ms, *numbers)
+
+
+def _event_row(event: ExcursionEvent) -> dict[str, Any]:
+    moment = event.moment
+    return {
+        "carrier_id": event.carrier_id,
+        "from_ms": event.from_ms,
+        "kind": moment.kind,
+        "declares": event.declares,
+        "rule": moment.rule,
+        "began_ms": moment.began_ms,
+        "at_ms": moment.at_ms,
+        "peak_milli": moment.peak_milli,
+        "key_id": event.key_id,
+        "state": event.state,
+        "problem": event.problem,
+        "document": event.document,
+    }
+
+
+def _event(row: Row[Any]) -> ExcursionEvent:
+    return ExcursionEvent(
+        carrier_id=row.carrier_id,
+        from_ms=row.from_ms,
+        moment=Moment(row.kind, row.rule, row.began_ms, row.at_ms, row.peak_milli),
+        declares=row.declares,
+        key_id=row.key_id,
+        document=row.document,
+        state=row.state,
+        problem=row.problem,
+        number=row.number,
+    )
