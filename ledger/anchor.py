@@ -30,6 +30,7 @@ from ledger.domain.errors import (
 from ledger.growth import EMPTY, Grown, Roots, grow_or_rebuild, next_size
 from ledger.own_log import OwnLog
 from ledger.ports import AnchorRecord, AnchorState, Chain, Registry, SignedTx, Store
+from ledger.registry import RegistryCopy, refresh_prefixes
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class AnchorWorker:
     def _work(self, stop: Flag, interval_seconds: float, registry: Registry | None) -> None:
         rest_seconds = interval_seconds
         reconciled = False
+        copy = RegistryCopy(self._store)
         while not stop.is_set():
             try:
                 if not reconciled:  # before the first event waits to be anchored
@@ -118,7 +120,7 @@ class AnchorWorker:
                     reconciled = True
                 done = self.step()
                 if registry is not None and done in ("idle", "final"):
-                    refresh_prefixes(self._store, registry)
+                    refresh_prefixes(self._store, registry, self._clock(), copy)
             except ForkDetected as error:
                 self._note(str(error), halted=True)
                 return
@@ -263,13 +265,6 @@ class AnchorWorker:
         self._grown = None
         self._signed_ms.clear()
         self._sent_ms.clear()
-
-
-def refresh_prefixes(store: Store, registry: Registry) -> None:
-    """Bring the SQL copy of the prefix registry up to the newest final block."""
-    entries, block_number = registry.entries()
-    if set(entries) != set(store.prefixes()):
-        store.replace_prefixes(entries, block_number)
 
 
 def _rest_after(done: Step, interval_seconds: float) -> float:

@@ -10,7 +10,9 @@ from ledger.audit import audit
 from ledger.commands import opened_store
 from ledger.config import Settings
 from ledger.domain.errors import NotFound
+from ledger.node import now_ms
 from ledger.ports import Party, Store
+from ledger.registry import refresh_prefixes
 from ledger.setup import Account, connect_chain, connect_registry, operator_account, registry_writer
 
 
@@ -38,12 +40,13 @@ def run_registry_list(_: argparse.Namespace) -> int:
     settings = Settings.from_env()
     with opened_store(settings) as store:
         names = {party.account: party.party_id for party in store.parties()}
-        entries, block = connect_registry(settings, store, _account(settings)).entries()
+        refresh_prefixes(store, connect_registry(settings, store, _account(settings)), now_ms())
+        entries, head = store.prefixes(), store.registry_head()
     for entry in sorted(entries, key=lambda e: (e.scheme, e.text)):
         state = "active" if entry.active else "inactive"
         owner = f"0x{entry.owner.hex()} {names.get(entry.owner, '')}"
         print(f"{entry.scheme:<8} {entry.text or '(root)':<16} {state:<9} {owner}")
-    print(f"as of block {block}")
+    print(f"as of block {head.block.number if head.block else 0}")
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.anchor import Anchor
@@ -23,6 +23,7 @@ from ledger.domain.label_scans import LabelScan
 from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
 from ledger.domain.print_job import PrintJob
+from ledger.domain.registry import Change
 from ledger.domain.rules import Part
 from ledger.domain.telemetry import Message, Outcome
 
@@ -109,6 +110,9 @@ class StoredRecord:
 
 
 KnownColumn = Literal["biz_step", "disposition", "read_point", "biz_location"]
+
+NO_PLACE: Final = (-1, -1)
+"""Before every notice on a chain, as (block number, log index)."""
 
 
 class Append(Protocol):
@@ -261,6 +265,17 @@ class ExcursionEvent:
     state: ExcursionState = "due"
     problem: str = ""  # why capture refused it
     number: int = 0  # the store's; 0 before it is saved
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryHead:
+    """How far the notices of the registry were read, and in which block that was.
+
+    `block` is None before the first. `revision` grows whenever changes are taken back.
+    """
+
+    block: Block | None
+    revision: int
 
 
 # --------------------------------------------------------------------------- subscriptions
@@ -530,6 +545,28 @@ class Store(Protocol):
         """Keep what the registry held at a block; nothing changes when a later block is already kept."""
 
     def prefixes(self) -> list[PrefixEntry]: ...
+
+    # what the registry's notices said
+    def registry_head(self) -> RegistryHead: ...
+    def registry_changes(
+        self, head: RegistryHead, *, after: tuple[int, int] = NO_PLACE, limit: int
+    ) -> list[Change]:
+        """Changes up to `head` behind a (block number, log index), in the order of the chain. Conflict when
+        changes were taken back since `head`: begin again."""
+
+    def prefix_changes(self, node: bytes, *, after: tuple[int, int] = NO_PLACE, limit: int) -> list[Change]:
+        """Changes of one prefix behind a (block number, log index), in the order of the chain."""
+
+    def registry_block_before(self, number: int) -> Block | None:
+        """The newest block before `number` that changed something."""
+
+    # Each raises Conflict when the head is another one: somebody else took a step.
+    def extend_registry(self, head: RegistryHead, changes: Sequence[Change], block: Block) -> RegistryHead:
+        """Add the changes of the blocks behind `head`, up to and with `block`; the new head."""
+
+    def cut_registry(self, head: RegistryHead, block: Block | None) -> RegistryHead:
+        """Take back the changes of all blocks behind `block`; the new head."""
+
     def company_prefixes(self) -> frozenset[str]:
         """All GS1 company prefixes that were kept."""
 
@@ -683,7 +720,18 @@ class Chain(Protocol):
 
 
 class Registry(Protocol):
-    """The `PrefixRegistry` contract."""
+    """The `PrefixRegistry` contract, by its notices. Every method may raise ChainUnavailable."""
 
-    def entries(self) -> tuple[list[PrefixEntry], int]:
-        """All prefixes as of a final block, and that block's number."""
+    @property
+    def first_block(self) -> int:
+        """No notice stands in an earlier block."""
+
+    def final_block_number(self) -> int:
+        """The newest block that can no longer be replaced; -1 when there is none."""
+
+    def block(self, number: int) -> Block | None:
+        """The block at a height now; None when the chain, or the node asked, does not reach it."""
+
+    def read_changes(self, first: int, final: int) -> tuple[list[Change], Block]:
+        """The changes from block `first` on, in order, and the last block that they cover: `final`, or an
+        earlier one when that is too much to ask for at once."""

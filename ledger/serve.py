@@ -11,11 +11,12 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import ganache
-from ledger.anchor import AnchorWorker, refresh_prefixes
+from ledger.anchor import AnchorWorker
 from ledger.config import Settings
 from ledger.domain.errors import ChainUnavailable, Invalid
 from ledger.lifeline import Child, start_child
 from ledger.node import Node, now_ms
+from ledger.registry import refresh_prefixes
 from ledger.setup import Account, connect_chain, connect_registry, operator_account, set_up
 from ledger.store import open_store
 from ledger.worker import FORKED, encode_account
@@ -54,7 +55,7 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     stack.callback(store.close)
     node = set_up(settings, store, account)
     AnchorWorker(store, connect_chain(settings, store, account), node.signer, now_ms).reconcile()
-    refresh_prefixes(store, connect_registry(settings, store, account))
+    refresh_prefixes(store, connect_registry(settings, store, account), now_ms())
     settings.halt_path.unlink(missing_ok=True)
     worker = start_worker(settings, account)
     stack.callback(worker.stop)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.anchor import DEARER_AFTER_MS, SEND_AGAIN_MS, AnchorWorker, Health, refresh_prefixes
-from ledger.chain import ChainOptions, EthereumRegistry, RegistryWriter, account_of, connect, node_id
+from ledger.anchor import DEARER_AFTER_MS, SEND_AGAIN_MS, AnchorWorker, Health
+from ledger.chain import ChainOptions, account_of, connect
 from ledger.chain.contract import Contract
 from ledger.domain import merkle
 from ledger.domain.errors import (
@@ -28,7 +28,7 @@ from ledger.growth import grow, rebuild_caches
 from ledger.ports import AnchorState
 from ledger.store import open_store
 from tests.anchoring import Fault, Faults, World, signer_of
-from tests.chain.nodes import ADMIN, STRANGER, WRITER, Anvil, run_anvil
+from tests.chain.nodes import STRANGER, WRITER, Anvil, run_anvil
 
 CHAIN_CALLS = (
     "head",
@@ -512,20 +512,3 @@ def test_the_loop_halts_at_a_fork_before_there_is_anything_to_anchor(anvil: Anvi
     anvil.call("evm_revert", snapshot)
     world.worker.run(threading.Event(), 0.001)
     assert world.worker.health.halted
-
-
-def test_the_copy_of_the_registry_follows_it(world: World) -> None:
-    anvil = world.anvil
-    writer = RegistryWriter(anvil.admin, anvil.deployment.prefix_registry)
-    registry = EthereumRegistry(
-        world.real_chain.signer, anvil.deployment.prefix_registry, anvil.deployment.block_number
-    )
-    writer.open_scheme("followed", "", account_of(ADMIN))
-    refresh_prefixes(world.store, registry)
-    writer.allocate("followed", "06", account_of(WRITER))
-    writer.suspend(node_id("followed", "06"))
-    refresh_prefixes(world.store, registry)
-    copy = {entry.text: entry for entry in world.store.prefixes() if entry.scheme == "followed"}
-    assert copy["06"].owner == account_of(WRITER)
-    assert not copy["06"].active
-    assert copy[""].active

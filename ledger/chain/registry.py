@@ -1,8 +1,9 @@
-"""The `PrefixRegistry` contract: who owns which prefix, read from its notices, and changed by txs."""
+"""The `PrefixRegistry` contract: what its notices say, and txs that change it."""
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
 
 from eth_abi.abi import encode
 
@@ -10,16 +11,15 @@ from ledger.chain.abi import Notice
 from ledger.chain.contract import Contract
 from ledger.chain.rpc import Refused
 from ledger.chain.signer import Signer
-from ledger.chain.trace_log import final_block_number
-from ledger.domain.access import PrefixEntry
-from ledger.domain.errors import ChainUnavailable
+from ledger.chain.trace_log import block_at, final_block_number
+from ledger.domain.errors import ChainUnavailable, Invalid
 from ledger.domain.keccak import keccak256
+from ledger.domain.registry import CAPTURE, Change, ChangeKind
+from ledger.ports import Block
 
-CAPTURE = b"capture".ljust(32, b"\0")
-"""The scope in which a delegate may capture events for the owner of a prefix."""
-
-_WINDOW_BLOCKS_MAX = 100_000
-_NO_NODE = bytes(32)
+_WINDOW_BLOCKS_MAX: Final = 100_000
+_SCOPE_BYTES: Final = 32
+_EXPIRY_MAX_S: Final = 2**63 - 1  # as much as SQL holds; the contract takes 2**64 - 1 as well
 
 
 def node_id(scheme: str, text: str) -> bytes:
@@ -27,61 +27,69 @@ def node_id(scheme: str, text: str) -> bytes:
     return keccak256(encode(["string", "string"], [scheme, text]))
 
 
+def scope_bytes(scope: str) -> bytes:
+    """A scope as the registry has it, left-aligned ASCII. Raises Invalid for what does not fit."""
+    if not 1 <= len(scope) <= _SCOPE_BYTES or not scope.isascii() or not scope.isprintable():
+        raise Invalid(
+            f"scope {scope[:40]!r}: write a word of 1 to {_SCOPE_BYTES} ASCII characters: {CAPTURE}"
+        )
+    return scope.encode().ljust(_SCOPE_BYTES, b"\0")
+
+
+def _scope_text(raw: bytes) -> str:
+    """A scope as people read it; what is no ASCII word in hex."""
+    word = raw.rstrip(b"\0").decode("latin-1")
+    return word if word.isascii() and word.isprintable() else f"0x{raw.hex()}"
+
+
 @dataclass(frozen=True, slots=True)
-class _Node:
-    scheme: str
-    text: str
-    parent: bytes
-    owner: bytes
-    allocated: bool = True  # False while suspended or revoked
-    delegates: dict[bytes, int] = field(default_factory=dict)  # account -> seconds since 1970
+class _Log:
+    """A notice, and where it stands."""
 
-    def owned_by(self, owner: bytes) -> "_Node":
-        """With a new owner, for whom the grants of the one before do not hold."""
-        return replace(self, owner=owner, delegates={})
-
-    def granting(self, account: bytes, expires_at: int) -> "_Node":
-        return replace(self, delegates={**self.delegates, account: expires_at})
+    notice: Notice
+    block: Block
+    index: int
+    tx_hash: bytes
+    time_s: int | None  # where the node tells it
 
 
 class EthereumRegistry:
-    """`ports.Registry` over JSON-RPC. Reads each final block once and remembers what it said."""
+    """`ports.Registry` over JSON-RPC. `first_block` is one before which the contract was not there."""
 
-    def __init__(
-        self, signer: Signer, contract: bytes, from_block: int, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, signer: Signer, contract: bytes, first_block: int) -> None:
+        self.first_block = first_block
         self._signer = signer
         self._contract = Contract("PrefixRegistry", contract, signer.rpc)
-        self._clock = clock  # seconds since 1970: delegations expire by it
-        self._next_block = from_block
         self._window_blocks = _WINDOW_BLOCKS_MAX
-        self._nodes: dict[bytes, _Node] = {}
 
-    def entries(self) -> tuple[list[PrefixEntry], int]:
-        """All prefixes as of the newest final block, and that block's number."""
-        final = final_block_number(self._signer)
-        while self._next_block <= final:
-            last = min(final, self._next_block + self._window_blocks - 1)
-            for notice in list(self._notices(self._next_block, last)):  # all or none
-                _apply(self._nodes, notice)
-            self._next_block = last + 1
-            self._window_blocks = min(2 * self._window_blocks, _WINDOW_BLOCKS_MAX)
-        now = int(self._clock())
-        return [self._entry(node, now) for node in self._nodes], self._next_block - 1
+    def final_block_number(self) -> int:
+        return final_block_number(self._signer)
 
-    def _entry(self, node: bytes, now: int) -> PrefixEntry:
-        known = self._nodes[node]
-        delegates = tuple(sorted(account for account, until in known.delegates.items() if now < until))
-        return PrefixEntry(node, known.scheme, known.text, known.owner, self._is_active(node), delegates)
+    def block(self, number: int) -> Block | None:
+        return block_at(self._signer.rpc, number)
 
-    def _is_active(self, node: bytes) -> bool:
-        while node != _NO_NODE:
-            if not self._nodes[node].allocated:
-                return False
-            node = self._nodes[node].parent
-        return True
+    def read_changes(self, first: int, final: int) -> tuple[list[Change], Block]:
+        last = min(final, first + self._window_blocks - 1)
+        block = self.block(last)
+        logs = list(self._logs(first, last))
+        # The same last block before and after: everything below it is of one chain.
+        if block is None or self.block(last) != block:
+            raise ChainUnavailable(f"block {last} was replaced while it was read: look again")
+        self._window_blocks = min(2 * self._window_blocks, _WINDOW_BLOCKS_MAX)
+        time_of = cache(self._time_s)
+        changes = (
+            _change(log, log.time_s if log.time_s is not None else time_of(log.block.number))
+            for log in logs
+            if log.notice.name in _KINDS
+        )
+        return list(changes), block
 
-    def _notices(self, first: int, last: int) -> Iterator[Notice]:
+    def _time_s(self, number: int) -> int:
+        rpc = self._contract.rpc
+        block = rpc.as_object("block", rpc.call("eth_getBlockByNumber", hex(number), False))
+        return rpc.as_int("timestamp", block.get("timestamp"))
+
+    def _logs(self, first: int, last: int) -> Iterator[_Log]:
         """The registry's notices in blocks `first` to `last`, in order.
 
         A node that finds the range too wide is asked for half of it, and so on.
@@ -99,39 +107,85 @@ class EthereumRegistry:
                 raise
             middle = (first + last) // 2
             self._window_blocks = middle - first + 1
-            yield from self._notices(first, middle)
-            yield from self._notices(middle + 1, last)
+            yield from self._logs(first, middle)
+            yield from self._logs(middle + 1, last)
             return
         if not isinstance(logs, list):
             raise ChainUnavailable(f"chain node {rpc.name} gave something else than a list of notices")
-        for log in logs:
-            fields = rpc.as_object("notice", log)
-            topics = [rpc.as_bytes("topic", topic) for topic in fields.get("topics", [])]
-            notice = self._contract.abi.notice(topics, rpc.as_bytes("data", fields.get("data")))
-            if notice is not None:
-                yield notice
+        yield from (log for fields in logs if (log := self._read(fields)) is not None)
+
+    def _read(self, log: Any) -> _Log | None:
+        rpc = self._contract.rpc
+        fields = rpc.as_object("notice", log)
+        topics = [rpc.as_bytes("topic", topic) for topic in fields.get("topics", [])]
+        notice = self._contract.abi.notice(topics, rpc.as_bytes("data", fields.get("data")))
+        if notice is None:
+            return None
+        number = rpc.as_int("blockNumber", fields.get("blockNumber"))
+        time = fields.get("blockTimestamp")
+        return _Log(
+            notice,
+            Block(number, rpc.as_bytes("blockHash", fields.get("blockHash"))),
+            rpc.as_int("logIndex", fields.get("logIndex")),
+            rpc.as_bytes("transactionHash", fields.get("transactionHash")),
+            None if time is None else rpc.as_int("blockTimestamp", time),
+        )
 
 
-def _apply(nodes: dict[bytes, _Node], notice: Notice) -> None:
-    """Change the copy of the registry as `notice` says. Notices about other facts change nothing."""
-    said = notice.fields
-    match notice.name:
-        case "Allocated":
-            nodes[said["node"]] = _Node(said["scheme"], said["text"], said["parent"], _account(said["owner"]))
-        case "Reallocated":
-            node = replace(nodes[said["node"]], allocated=True)
-            nodes[said["node"]] = node.owned_by(_account(said["owner"]))
-        case "Transferred":
-            nodes[said["node"]] = nodes[said["node"]].owned_by(_account(said["to"]))
-        case "Suspended" | "Revoked":
-            nodes[said["node"]] = replace(nodes[said["node"]], allocated=False)
-        case "Resumed":
-            nodes[said["node"]] = replace(nodes[said["node"]], allocated=True)
-        case "Delegated" | "DelegateRevoked" if said["scope"] == CAPTURE:
-            until = said.get("expiresAt", 0)
-            nodes[said["node"]] = nodes[said["node"]].granting(_account(said["account"]), until)
-        case _:
-            pass
+_KINDS: Final[dict[str, ChangeKind]] = {
+    "Allocated": "allocated",
+    "Reallocated": "reallocated",
+    "Transferred": "transferred",
+    "TransferOffered": "transfer_offered",
+    "TransferCancelled": "transfer_cancelled",
+    "Suspended": "suspended",
+    "Resumed": "resumed",
+    "Revoked": "revoked",
+    "EndpointSet": "endpoint_set",
+    "Delegated": "delegated",
+    "DelegateRevoked": "delegate_revoked",
+    "EquivalenceDeclared": "equivalence_declared",
+    "EquivalenceWithdrawn": "equivalence_withdrawn",
+}
+"""Notices about prefixes. Others are about roles and pausing; SchemeOpened repeats its Allocated."""
+
+_ACCOUNT_FIELDS: Final = {
+    "Allocated": "owner",
+    "Reallocated": "owner",
+    "Transferred": "to",
+    "TransferOffered": "to",
+    "Suspended": "by",
+    "Resumed": "by",
+    "Revoked": "by",
+    "Delegated": "account",
+    "DelegateRevoked": "account",
+}
+_OTHER_FIELDS: Final = {
+    "Allocated": "parent",
+    "EndpointSet": "logId",
+    "EquivalenceDeclared": "other",
+    "EquivalenceWithdrawn": "other",
+}
+
+
+def _change(log: _Log, time_s: int) -> Change:
+    name, said = log.notice.name, log.notice.fields
+    account, other = _ACCOUNT_FIELDS.get(name), _OTHER_FIELDS.get(name)
+    return Change(
+        log.block.number,
+        log.index,
+        log.block.hash,
+        log.tx_hash,
+        time_s,
+        _KINDS[name],
+        said["node"],
+        account=_account(said[account]) if account else b"",
+        other=said[other] if other else b"",
+        scheme=said.get("scheme", ""),
+        text=said.get("text", said.get("endpoint", "")),
+        scope=_scope_text(said["scope"]) if "scope" in said else "",
+        expires_s=min(said.get("expiresAt", 0), _EXPIRY_MAX_S),
+    )
 
 
 def _account(text: str) -> bytes:
@@ -164,12 +218,12 @@ class RegistryWriter:
         if self._owner(scheme, text) != owner:
             self._write("allocate", scheme, text, owner)
 
-    def delegate(self, node: bytes, account: bytes, expires_at: int) -> None:
-        """Let `account` capture for our prefix until `expires_at`, in seconds since 1970."""
-        self._write("delegate", node, account, CAPTURE, expires_at)
+    def delegate(self, node: bytes, account: bytes, expires_at: int, scope: str = CAPTURE) -> None:
+        """Let `account` act for our prefix in `scope` until `expires_at`, in seconds since 1970."""
+        self._write("delegate", node, account, scope_bytes(scope), expires_at)
 
-    def revoke_delegate(self, node: bytes, account: bytes) -> None:
-        self._write("revokeDelegate", node, account, CAPTURE)
+    def revoke_delegate(self, node: bytes, account: bytes, scope: str = CAPTURE) -> None:
+        self._write("revokeDelegate", node, account, scope_bytes(scope))
 
     def set_endpoint(self, node: bytes, endpoint: str, log_id: bytes) -> None:
         """Say which node (URL) serves our prefix, and which log holds its events."""
@@ -179,7 +233,12 @@ class RegistryWriter:
         """Offer our prefix to another account, which has to accept."""
         self._write("offerTransfer", node, to)
 
+    def cancel_transfer(self, node: bytes) -> None:
+        """Take our offer back."""
+        self._write("cancelTransfer", node)
+
     def accept_transfer(self, node: bytes) -> None:
+        """Become the owner of a prefix that was offered to us."""
         self._write("acceptTransfer", node)
 
     def suspend(self, node: bytes) -> None:
@@ -196,6 +255,14 @@ class RegistryWriter:
     def reallocate(self, node: bytes, owner: bytes) -> None:
         """Give a revoked prefix to a new owner."""
         self._write("reallocate", node, owner)
+
+    def declare_equivalence(self, node: bytes, other: bytes) -> None:
+        """Say that our prefix and one of another scheme name the same things; its owner has to say so too."""
+        self._write("declareEquivalence", node, other)
+
+    def withdraw_equivalence(self, node: bytes, other: bytes) -> None:
+        """Take our own declaration back, and end the equivalence."""
+        self._write("withdrawEquivalence", node, other)
 
     def _owner(self, scheme: str, text: str) -> bytes:
         """Of a prefix as of the newest block, which need not be final; zeros for nobody."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ledger.chain.capabilities import ASK_THE_CHAIN, ChainOptions
 from ledger.chain.contract import Contract, check_synced, deploy_contract
@@ -69,17 +68,19 @@ class EthereumChain:
         return self.signer.inclusion(tx_hash)
 
     def has_block(self, block: Block) -> bool:
-        rpc = self.signer.rpc
-        found = rpc.call("eth_getBlockByNumber", hex(block.number), False)
-        return found is not None and _hash_of(rpc, found) == block.hash
+        return block_at(self.signer.rpc, block.number) == block
 
     def is_final(self, block: Block) -> bool:
         # The order matters: a block that is seen at its height after that height is final, stays.
         return block.number <= final_block_number(self.signer) and self.has_block(block)
 
 
-def _hash_of(rpc: Rpc, block: Any) -> bytes:
-    return rpc.as_bytes("block hash", rpc.as_object("block", block).get("hash"))
+def block_at(rpc: Rpc, number: int) -> Block | None:
+    """The block at a height now; None when the node has none there."""
+    found = rpc.call("eth_getBlockByNumber", hex(number), False)
+    if found is None:
+        return None
+    return Block(number, rpc.as_bytes("block hash", rpc.as_object("block", found).get("hash")))
 
 
 def final_block_number(signer: Signer) -> int:

@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Callable
 
-from ledger.anchor import refresh_prefixes
 from ledger.capture import capture
 from ledger.chain import account_of
 from ledger.config import Settings
@@ -16,6 +15,7 @@ from ledger.domain.master_data import MasterData
 from ledger.node import Node, load_secret, write_private
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, Party, Registry
+from ledger.registry import refresh_prefixes
 from ledger.setup import ADMIN, Account, connect_registry, registry_writer
 
 _FINAL_SECONDS = 120
@@ -58,20 +58,19 @@ def _register(node: Node, account: Account, world: World, say: Say) -> None:
         store.put_party(Party(company.party_id, company.name, company.name_zh, owner))
         writer.allocate(GS1, company.company_prefix, owner)
     registry = connect_registry(settings, store, account)
-    _wait_until_final(registry, {company.company_prefix for company in world.companies}, say)
-    refresh_prefixes(store, registry)
+    _wait_until_final(node, registry, {company.company_prefix for company in world.companies}, say)
     node.prefixes.forget()
 
 
-def _wait_until_final(registry: Registry, prefixes: set[str], say: Say) -> None:
-    """Until a final block holds these prefixes: only those count when capturing."""
-    if prefixes <= _final_prefixes(registry):
+def _wait_until_final(node: Node, registry: Registry, prefixes: set[str], say: Say) -> None:
+    """Until a final block holds these prefixes and the copy here has them: only then they count."""
+    if prefixes <= _final_prefixes(node, registry):
         return
     say("Waiting until the block that holds them is final ...")
     until = time.monotonic() + _FINAL_SECONDS
     while time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
-        if prefixes <= _final_prefixes(registry):
+        if prefixes <= _final_prefixes(node, registry):
             return
     raise ChainUnavailable(
         f"the prefixes are on chain, but in no final block after {_FINAL_SECONDS} s: start again later; on a "
@@ -79,9 +78,9 @@ def _wait_until_final(registry: Registry, prefixes: set[str], say: Say) -> None:
     )
 
 
-def _final_prefixes(registry: Registry) -> set[str]:
-    entries, _ = registry.entries()
-    return {entry.text for entry in entries if entry.scheme == GS1}
+def _final_prefixes(node: Node, registry: Registry) -> set[str]:
+    refresh_prefixes(node.store, registry, node.clock())
+    return {entry.text for entry in node.store.prefixes() if entry.scheme == GS1}
 
 
 def _account_key(settings: Settings, company: Company, account: Account) -> bytes:

@@ -20,6 +20,7 @@ from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
 from ledger.store.records import Records
+from ledger.store.registry import RegistryChanges
 from ledger.store.subscriptions import Subscriptions
 from ledger.store.telemetry import Telemetry
 
@@ -39,6 +40,7 @@ class SqlStore(
     Carriers,
     Telemetry,
     Excursions,
+    RegistryChanges,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

@@ -256,6 +256,36 @@ prefix = Table(
     Column("delegates", LargeBinary, nullable=False),  # accounts of 20 bytes, one after another
 )
 
+registry_head = Table(
+    "registry_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # grows whenever changes are taken back
+    CheckConstraint("id = 1", name="registry_head_is_one_row"),
+)
+
+registry_change = Table(  # see domain/registry.py
+    "registry_change",
+    metadata,
+    Column("block_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("tx_hash", LargeBinary, nullable=False),
+    Column("time_s", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("node", LargeBinary, nullable=False),
+    Column("account", LargeBinary, nullable=False),
+    Column("other", LargeBinary, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("expires_s", BigInteger, nullable=False),
+    Index("registry_change_by_node", "node", "block_number", "log_index"),
+    sqlite_with_rowid=False,
+)
+
 company_prefix = Table(
     "company_prefix",
     metadata,
