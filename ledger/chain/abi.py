@@ -27,7 +27,7 @@ _PANIC = function_signature_to_4byte_selector("Panic(uint256)")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a contract emitted: Solidity's event, by its name and fields."""
+    """What a contract said: Solidity's event or error, by its name and fields."""
 
     name: str
     fields: Mapping[str, Any]
@@ -72,21 +72,30 @@ class Abi:
         names = [field["name"] for field in (*plain, *indexed)]
         return Notice(described["name"], dict(zip(names, (*values, *keys), strict=True)))
 
+    def error(self, revert_data: bytes) -> Notice | None:
+        """What the contract reverted with, when it is an error of its own."""
+        described = self.errors.get(revert_data[:_SELECTOR_BYTES])
+        if described is None:
+            return None
+        try:
+            values = decode(get_abi_input_types(described), revert_data[_SELECTOR_BYTES:])
+        except DecodingError:
+            return None
+        names = map(str, get_abi_input_names(described))
+        return Notice(described["name"], dict(zip(names, values, strict=True)))
+
     def reason(self, revert_data: bytes | None) -> str:
         """Why the contract reverted, in its own words: `StaleAnchor(current=0x12.., given=0x34..)`."""
         if not revert_data:
             return "it gave no reason"
+        if error := self.error(revert_data):
+            return f"{error.name}({', '.join(f'{name}={_shown(v)}' for name, v in error.fields.items())})"
         selector, raw = revert_data[:_SELECTOR_BYTES], revert_data[_SELECTOR_BYTES:]
         try:
             if selector == _ERROR_STRING:
                 return str(decode(["string"], raw)[0])
             if selector == _PANIC:
                 return f"panic 0x{decode(['uint256'], raw)[0]:02x}"
-            if selector in self.errors:
-                described = self.errors[selector]
-                values = decode(get_abi_input_types(described), raw)
-                named = zip(get_abi_input_names(described), values, strict=True)
-                return f"{described['name']}({', '.join(f'{name}={_shown(value)}' for name, value in named)})"
         except DecodingError:
             pass
         return f"unknown error 0x{revert_data.hex()[:80]}"

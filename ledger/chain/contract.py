@@ -6,13 +6,21 @@ from typing import Any
 from eth_abi.abi import encode
 
 from contracts import ContractName, load_artifact
-from ledger.chain.abi import Abi, abi_of
+from ledger.chain.abi import Abi, Notice, abi_of
 from ledger.chain.rpc import Refused, Rpc
 from ledger.chain.signer import NonceTaken, Signer
 from ledger.domain.errors import ChainUnavailable, ForkDetected, Invalid
 from ledger.ports import Inclusion, SignedTx
 
 _SIGNED_ANEW_MAX = 5
+
+
+class ContractRefused(Invalid):
+    """The contract would revert. `error` is its own word for why, when it has one."""
+
+    def __init__(self, message: str, error: Notice | None) -> None:
+        self.error = error
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Contract:
     def _in_its_words(self, function: str, refused: Refused) -> Exception:
         if not refused.reverted:
             return refused
-        return Invalid(f"{self} refuses {function}: {self.abi.reason(refused.revert_data)}")
+        error = self.abi.error(refused.revert_data) if refused.revert_data else None
+        return ContractRefused(f"{self} refuses {function}: {self.abi.reason(refused.revert_data)}", error)
 
 
 def check_synced(rpc: Rpc) -> None:

@@ -1,15 +1,20 @@
 """`PrefixRegistry` through our client: the state from notices says what the contract's views say."""
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
 from ledger.chain import ChainOptions, EthereumRegistry, RegistryWriter, account_of, connect_signer, node_id
+from ledger.chain.abi import abi_of
 from ledger.chain.contract import Contract
 from ledger.chain.registry import scope_bytes
+from ledger.chain.registry_writer import REFUSALS
 from ledger.chain.rpc import Refused, Rpc
-from ledger.domain.errors import ChainUnavailable, Invalid
+from ledger.domain.errors import ChainUnavailable, Conflict, Invalid, LedgerError, NotAllowed, NotFound
 from ledger.domain.registry import CAPTURE, Change, Registered, RegistryState
 from tests.chain.nodes import ADMIN, STRANGER, WRITER, Anvil, run_anvil
 
@@ -105,14 +110,14 @@ def test_what_its_owner_has_already_is_not_given_again(world: World) -> None:
     world.admin.open_scheme(world.scheme, ".", world.admin.signer.account)
     world.admin.allocate(world.scheme, "88", world.writer.signer.account)
     assert world.anvil.rpc.quantity("eth_blockNumber") == blocks
-    with pytest.raises(Invalid, match="NotFree"):
+    with pytest.raises(Conflict, match=f"{world.scheme} 88 is not free, it is allocated"):
         world.admin.allocate(world.scheme, "88", world.stranger.signer.account)
 
 
 def test_whoever_owns_a_prefix_allocates_below_it(world: World) -> None:
     world.admin.allocate(world.scheme, "88", world.writer.signer.account)
     world.writer.allocate(world.scheme, "88.118", world.stranger.signer.account)
-    with pytest.raises(Invalid, match="NotOwner"):
+    with pytest.raises(NotAllowed, match=f"{world.scheme} 88 does not belong to 0x"):
         world.admin.allocate(world.scheme, "88.119", world.admin.signer.account)
 
     assert {text: known.owner for text, known in world.prefixes().items()} == {
@@ -120,6 +125,88 @@ def test_whoever_owns_a_prefix_allocates_below_it(world: World) -> None:
         "88": account_of(WRITER),
         "88.118": account_of(STRANGER),
     }
+
+
+def test_a_revoked_prefix_is_not_taken_for_allocated(world: World) -> None:
+    ours = world.writer.signer.account
+    world.admin.allocate(world.scheme, "88", ours)
+    world.admin.revoke(world.node("88"))
+    with pytest.raises(Conflict, match=r"is revoked: .* reallocated"):
+        world.admin.allocate(world.scheme, "88", ours)
+    world.admin.reallocate(world.node("88"), ours)
+    world.admin.allocate(world.scheme, "88", ours)
+
+
+def refusals(world: World) -> dict[str, tuple[type[LedgerError], str, Callable[[], None]]]:
+    """Name -> the error, what it says, and what is refused so."""
+    admin, writer, stranger = world.admin, world.writer, world.stranger
+    node, free = world.node("88"), world.node("9")
+    named = replace(writer, names={node: "handle 88"})
+    return {
+        "empty level": (
+            Invalid,
+            "prefix '8..8': should be",
+            lambda: admin.allocate(world.scheme, "8..8", ANYBODY),
+        ),
+        "no scheme": (NotFound, "nowhere is not open", lambda: admin.allocate("nowhere", "8", ANYBODY)),
+        "open": (Conflict, "is open already", lambda: admin.open_scheme(world.scheme, ".", ANYBODY)),
+        "scheme name": (Invalid, "scheme '': a scheme is", lambda: admin.open_scheme("", ".", ANYBODY)),
+        "no registrar": (NotAllowed, "not the registrar", lambda: writer.open_scheme("a", ".", ANYBODY)),
+        "nobody": (Invalid, "all zeros", lambda: writer.offer_transfer(node, bytes(20))),
+        "passage": (
+            Conflict,
+            "9 is not free, it is a passage",
+            lambda: admin.allocate(world.scheme, "9", ANYBODY),
+        ),
+        "not ours": (
+            NotAllowed,
+            "handle 88 does not",
+            lambda: replace(admin, names=named.names).cancel_transfer(node),
+        ),
+        "not above": (NotAllowed, "does not stand above 0x", lambda: stranger.suspend(node)),
+        "not active": (Conflict, "is not active", lambda: admin.declare_equivalence(world.node(""), free)),
+        "status": (Conflict, "is allocated, should be suspended", lambda: admin.resume(node)),
+        "not revoked": (Conflict, "should be revoked: revoke", lambda: admin.reallocate(node, ANYBODY)),
+        "not offered": (NotAllowed, "is not offered to 0x", lambda: stranger.accept_transfer(node)),
+        "endpoint": (Invalid, "endpoint 'h ttp'", lambda: writer.set_endpoint(node, "h ttp", bytes(32))),
+        "expired": (Invalid, "ended already, at 7", lambda: writer.delegate(node, ANYBODY, 7)),
+        "same scheme": (
+            Invalid,
+            "are of one scheme",
+            lambda: named.declare_equivalence(node, world.node("")),
+        ),
+    }
+
+
+ANYBODY = b"\x09" * 20
+
+
+def test_what_the_registry_refuses_is_said_in_plain_words_with_the_remedy(world: World) -> None:
+    world.admin.allocate(world.scheme, "88", world.writer.signer.account)
+    world.admin.allocate(world.scheme, "9.1", ANYBODY)
+    before = read_all(world.registry)
+    for kind, says, refused in refusals(world).values():
+        with pytest.raises(kind, match=re.escape(says)) as raised:
+            refused()
+        assert type(raised.value) is kind
+    assert read_all(world.registry) == before
+
+
+def test_every_error_of_the_contract_itself_has_plain_words() -> None:
+    own = {error["name"] for error in abi_of("PrefixRegistry").errors.values()}
+    of_roles = {name for name in own if name.startswith("AccessControl")} | {"SafeCastOverflowedUintDowncast"}
+    assert own - of_roles - {"ExpectedPause"} == REFUSALS.keys() - {"AccessControlUnauthorizedAccount"}
+
+
+def test_a_paused_registry_gives_nothing_and_takes_all_the_same() -> None:
+    with run_anvil() as anvil:
+        world = World(anvil)
+        world.admin.allocate(world.scheme, "88", world.writer.signer.account)
+        world.contract.write(world.admin.signer, "pause")
+        with pytest.raises(Conflict, match="the registry is paused"):
+            world.admin.allocate(world.scheme, "89", ANYBODY)
+        world.admin.suspend(world.node("88"))
+        assert world.active()["88"] is False
 
 
 def test_suspending_a_prefix_stops_all_below_it(world: World) -> None:
