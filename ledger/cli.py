@@ -1,5 +1,6 @@
 """The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
 `print_commands`, `record_commands` and `chain_commands`, of which a call loads only what it needs.
+`print_commands`, `registry_commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -14,6 +15,7 @@ from typing import get_args
 from ledger import verify as verifier
 from ledger.domain.access import GS1
 from ledger.domain.errors import LedgerError
+from ledger.domain.registry import CAPTURE
 from ledger.domain.schemes.table import SCHEMES
 from ledger.ports import Role
 
@@ -227,15 +229,72 @@ def _millimetres(text: str) -> tuple[float, float]:
 def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     registry = subcommands.add_parser("registry", help="who owns which identifier prefix")
     actions = registry.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="all prefixes as of the newest final block")
-    listing.set_defaults(run="ledger.chain_commands:run_registry_list")
-    allocate = actions.add_parser(
-        "allocate", help="give a prefix below one that the operator owns to a party"
+    for action, meaning in (
+        ("list", "all prefixes as of the newest final block"),
+        ("tree", "who holds what since when, as a tree"),
+    ):
+        listing = actions.add_parser(action, help=meaning)
+        listing.add_argument("--scheme", choices=_SCHEME_NAMES, help="of this scheme only")
+        listing.set_defaults(run=f"ledger.registry_commands:run_{action}")
+    show = _add_prefix(actions, "show", "all that is registered of a prefix, and its history")
+    show.set_defaults(run="ledger.registry_commands:run_show")
+    rebuild = actions.add_parser(
+        "rebuild", help="drop the copy in the database and read it from the chain again"
     )
-    allocate.add_argument("prefix", metavar="PREFIX", help="a GS1 company prefix, 0614141; 88.118.1001; ...")
-    allocate.add_argument("party", metavar="PARTY")
-    allocate.add_argument("--scheme", default=GS1, choices=[scheme.name for scheme in SCHEMES])
-    allocate.set_defaults(run="ledger.chain_commands:run_registry_allocate")
+    rebuild.set_defaults(run="ledger.registry_commands:run_rebuild")
+
+    allocate = _add_change(actions, "allocate", "give a prefix below one of yours to a party")
+    delegate = _add_change(actions, "delegate", "let another account act for a prefix of yours")
+    withdraw = _add_change(actions, "withdraw", "end a delegation")
+    endpoint = _add_change(actions, "endpoint", "say which node serves a prefix of yours, and in which log")
+    offer = _add_change(actions, "offer", "offer a prefix of yours to a party, which has to accept")
+    _add_change(actions, "accept", "take a prefix that was offered to you")
+    _add_change(actions, "cancel", "take an offer back")
+    _add_change(actions, "suspend", "as the owner above: make a prefix and all below it inactive")
+    _add_change(actions, "resume", "as the owner above: make a suspended prefix active again")
+    _add_change(actions, "revoke", "as the owner above: take a prefix from its owner")
+    reallocate = _add_change(actions, "reallocate", "as the owner above: give a revoked prefix to a party")
+    equate = _add_change(
+        actions, "equate", "say that a prefix of yours names the same things as one of another scheme"
+    )
+    for parser in (allocate, delegate, withdraw, offer, reallocate):
+        parser.add_argument("party", metavar="PARTY", help="a party here, or a chain account 0x...")
+    for parser in (delegate, withdraw):
+        parser.add_argument("--scope", default=CAPTURE, help="what it may do (default: %(default)s)")
+    delegate.add_argument("--until", required=True, metavar="DATE", help="2027-12-31, or a moment; UTC")
+    endpoint.add_argument("url", metavar="URL", help="https://node.example; '' takes it back")
+    endpoint.add_argument("--log", default="own", help="own (default), none, or a log id 0x...")
+    equate.add_argument("other", metavar="OTHER", help="the prefix of the other scheme")
+    equate.add_argument("--other-scheme", required=True, choices=_SCHEME_NAMES)
+    equate.add_argument("--withdraw", action="store_true", help="say so no longer")
+
+
+_SCHEME_NAMES = [scheme.name for scheme in SCHEMES]
+
+
+def _add_prefix(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", action: str, meaning: str
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(action, help=meaning)
+    parser.add_argument(
+        "prefix", metavar="PREFIX", help="a GS1 company prefix, 0614141; 88.118.1001; ...; '' is the root"
+    )
+    parser.add_argument("--scheme", default=GS1, choices=_SCHEME_NAMES, help="default: %(default)s")
+    return parser
+
+
+def _add_change(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", action: str, meaning: str
+) -> argparse.ArgumentParser:
+    parser = _add_prefix(actions, action, meaning)
+    parser.add_argument(
+        "--as",
+        dest="signer",
+        metavar="PARTY",
+        help="sign with keys/parties/PARTY.key (default: the operator)",
+    )
+    parser.set_defaults(run=f"ledger.registry_commands:run_{action}")
+    return parser
 
 
 def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -235,13 +235,14 @@ def run_keys_add(arguments: argparse.Namespace) -> int:
         if node.store.party(arguments.party) is None:
             if not arguments.name or not arguments.account:
                 raise Invalid(f"{arguments.party} is a new party: give it --name and --account")
-            account = _account_bytes(arguments.account)
+            account = account_bytes(arguments.account)
             node.store.put_party(Party(arguments.party, arguments.name, "", account))
         print(new_key(node.store, arguments.party, arguments.role, now_ms(), node.random_bytes))
     return 0
 
 
-def _account_bytes(text: str) -> bytes:
+def account_bytes(text: str) -> bytes:
+    """A chain account that somebody typed. Raises Invalid."""
     try:
         account = bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:

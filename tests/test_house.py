@@ -70,6 +70,7 @@ COMPOSERS = {
     "deliver.py",
     "print_commands.py",
     "record_commands.py",
+    "registry_commands.py",
     "running.py",
     "serve.py",
     "setup.py",
