@@ -55,6 +55,11 @@ def export_master_data(store: Store, path: Path) -> int:
     return len(rows)
 
 
+def read_json_file(path: Path) -> JsonValue:
+    """The JSON in a file. Raises NotFound when it cannot be read, Invalid when it is none."""
+    return _parse_json(path, _read(path))
+
+
 def _all_entries(store: Store) -> Iterator[MasterData]:
     last = ""
     while page := store.master_data_after(last, limit=_PAGE):

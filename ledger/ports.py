@@ -20,6 +20,7 @@ from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.item_map import Tile
 from ledger.domain.label_scans import LabelScan
+from ledger.domain.links import Link
 from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
 from ledger.domain.print_job import PrintJob
@@ -529,6 +530,21 @@ class Store(Protocol):
 
     def count_records_below(self, stem: str) -> int:
         """How many are not deleted."""
+
+    # links of identifiers
+    def put_links(self, links: Sequence[Link], party_id: str, changed_ms: int) -> None:
+        """Save the links, each in place of the one with its id. A new default of an anchor takes the place
+        of the old one. Conflict when an anchor would have more than LINKS_MAX links; then none is saved."""
+
+    def links_at(self, anchors: Sequence[str]) -> list[Link]:
+        """The links of these anchors, in the order in which they were last changed."""
+
+    def links_of(self, party_id: str, *, after: str, limit: int) -> list[Link]:
+        """The links that a party put, by anchor, behind the one with the id `after`; "" is before all."""
+
+    def link(self, link_id: str) -> Link | None: ...
+    def remove_link(self, link_id: str) -> None:
+        """NotFound when there is none."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

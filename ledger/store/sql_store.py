@@ -16,6 +16,7 @@ from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.excursions import Excursions
 from ledger.store.label_scans import LabelScans
+from ledger.store.links import Links
 from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
@@ -41,6 +42,7 @@ class SqlStore(
     Telemetry,
     Excursions,
     RegistryChanges,
+    Links,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

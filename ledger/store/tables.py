@@ -532,5 +532,22 @@ identifier_record = Table(
     Column("log_index", BigInteger, nullable=False),  # of the newest change
     Column("party_id", Text, nullable=False),
     Column("kept", Text, nullable=False),  # JSON: values, with the salts of hidden ones; [] when deleted
+link = Table(
+    "link",
+    metadata,
+    Column("anchor", _OrderedText, primary_key=True),
+    Column("link_id", _OrderedText, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("link_type", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("languages", Text, nullable=False),  # parted by commas
+    Column("contexts", Text, nullable=False),  # parted by commas
+    Column("is_default", Boolean, nullable=False),
+    Column("is_default_multi", Boolean, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("href", Text, nullable=False),
+    Index("link_by_id", "link_id", unique=True),
+    Index("link_by_party", "party_id", "anchor", "link_id"),
     sqlite_with_rowid=False,
 )
