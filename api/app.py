@@ -39,7 +39,12 @@ def create_app(node: Node) -> FastAPI:
     app.state.node = node
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        expose_headers=["Link", "Location"],
+    )
     add_error_handlers(app)
     routes = (
         epcis,

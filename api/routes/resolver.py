@@ -1,25 +1,52 @@
-"""GS1 Digital Links at the root of this node: what a label opens leads to the item's page."""
+"""GS1 Digital Links at the root of this node: redirects to registered links, and lists them as linksets.
+
+Source: GS1-Conformant Resolver 1.0. Where the owner of an identifier registered no default link, a label
+leads to our own page of the item.
+"""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+import orjson
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from api.dependencies import NodeDep
+from api.media_types import JSON, JSON_LD, choose_media_type
 from api.pages import wants_page
 from ledger.domain.ai_table import QUALIFIERS
-from ledger.domain.digital_link import CANONICAL_STEM, parse_digital_link
-from ledger.domain.identifiers import identifier_of
+from ledger.domain.digital_link import CANONICAL_STEM, DigitalLink, parse_digital_link
+from ledger.domain.errors import Invalid, NotFound
+from ledger.domain.identifiers import Identifier, identifier_of
 from ledger.domain.label_scans import parse_place
+from ledger.domain.links import (
+    GS1_VOCABULARY,
+    LINKSET_WORDS,
+    Link,
+    Wish,
+    choose_links,
+    parse_link_type,
+    pass_on,
+)
+from ledger.domain.linkset import CONTEXT, LINKSET_JSON, LINKSET_TEXT, LinkedLevel, linkset, linkset_text
 from ledger.label_scans import record_scan
+from ledger.links import Found, describe_links, find_links
 
 router = APIRouter(tags=["resolver"])
 
 _KEYS: Final = tuple(sorted(QUALIFIERS))
+_METHODS: Final = "GET, HEAD, OPTIONS"
+_CONTEXT_PATH: Final = "/links/context.jsonld"
+_HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Expose-Headers": "Link, Location",
+    "Vary": "Accept, Accept-Language",
+}
 _is_program: Final = re.compile(r"bot\b|crawl|spider|slurp|preview|facebookexternalhit", re.I).search
-_LINK_TYPE: Final = "https://gs1.org/voc/traceability"
 
 
 @router.get("/.well-known/gs1resolver")
@@ -29,33 +56,127 @@ def get_resolver_description(node: NodeDep) -> dict[str, Any]:
         "name": f"Suyuan 溯源: {node.signer.origin}",
         "resolverRoot": node.settings.label_url,
         "supportedPrimaryKeys": list(_KEYS),
-        "supportedLinkType": [{"namespace": "https://gs1.org/voc/", "prefix": "gs1:", "types": [_LINK_TYPE]}],
-        "validatesAsDigitalLink": True,
+        "supportedLinkType": [{"namespace": GS1_VOCABULARY, "prefix": "gs1:"}],
+        "linkTypeDefaultCanBeLinkset": False,
+        "jsonLdContextLocation": f"{node.settings.label_url}{_CONTEXT_PATH}",
     }
+
+
+@router.get(_CONTEXT_PATH)
+def get_context() -> Response:
+    """The JSON-LD context of linksets."""
+    return JSONResponse(CONTEXT, media_type=JSON_LD, headers={"Cache-Control": "public, max-age=86400"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the Digital Link of a request says."""
+
+    path: str  # as it was sent, without a slash at its end
+    query: str
+    link: DigitalLink
+
+    @property
+    def identifier(self) -> Identifier:
+        return identifier_of(self.link)
+
+    def item_page(self, base: str, query: str) -> str:
+        """Our own page of the item, below `base`."""
+        # Ours come last: of two parameters with one name the last counts.
+        passed_on = f"{query}&" if query else ""
+        label = quote(f"{self.path}{'?' if query else ''}{query}", safe="")
+        return f"{base}/item?{passed_on}label={label}&id={quote(self.identifier.uri, safe='')}"
 
 
 def _resolve(
     request: Request,
     node: NodeDep,
+    link_type: Annotated[str, Query(alias="linkType", max_length=200)] = "",
+    context: Annotated[str, Query(max_length=200)] = "",
     region: Annotated[str, Query(max_length=20)] = "",
     lat: float | None = None,
     lon: float | None = None,
     device: Annotated[str, Header(alias="suyuan-device", max_length=200)] = "",
 ) -> Response:
-    """307 to the page of the item that the Digital Link names; 400 when it breaks a rule of the standard.
+    """307 to the link that fits the request best, or the linkset; 400 when the Digital Link breaks a rule of
+    the standard, 404 when there is no link of the type asked for, 300 when several fit alike.
 
     A person who opens it has scanned the label: that is counted, with the place if the scanner gave one.
     """
+    asked = _read_request(request)
+    root = node.settings.label_url
+    own = asked.item_page(root, "")
+    found = find_links(node, asked.link, own)
+    if link_type in LINKSET_WORDS or _accepts_linkset(request):
+        return _linkset(request, describe_links(node, found, root), root)
+    chosen = choose_links([one.links for one in found], _wish(request, link_type, context))
+    if not chosen:
+        raise NotFound(f"{asked.path}: there is no link of type {link_type} here")
+    if len(chosen) > 1:
+        return _linkset(request, _only(describe_links(node, found, root), chosen), root, 300)
+    if not link_type and _is_scan(request):
+        record_scan(node, asked.identifier.uri, parse_place(region, lat, lon), "public", device)
+    href = chosen[0].href
+    target = asked.item_page(_base(request, root), asked.query) if href == own else pass_on(href, asked.query)
+    return RedirectResponse(target, 307, _headers(_linkset_link(found, root)))
+
+
+def _options() -> Response:
+    return Response(status_code=204, headers={**_HEADERS, "Allow": _METHODS})
+
+
+def _read_request(request: Request) -> _Asked:
     # The raw path: decoding would turn %2F in a serial into a step of the path.
-    path = request.scope["raw_path"].decode("ascii")
+    path = request.scope["raw_path"].decode("ascii").removesuffix("/")
     query = request.url.query
-    identifier = identifier_of(parse_digital_link(f"{CANONICAL_STEM}{path}{'?' if query else ''}{query}"))
-    if _is_scan(request):
-        record_scan(node, identifier.uri, parse_place(region, lat, lon), "public", device)
-    # Ours come last: of two parameters with one name the last counts.
-    passed_on = f"{query}&" if query else ""
-    label = quote(f"{path}{'?' if query else ''}{query}", safe="")
-    return RedirectResponse(f"/item?{passed_on}label={label}&id={quote(identifier.uri, safe='')}", 307)
+    return _Asked(path, query, parse_digital_link(f"{CANONICAL_STEM}{path}{'?' if query else ''}{query}"))
+
+
+def _wish(request: Request, link_type: str, context: str) -> Wish:
+    headers = request.headers
+    try:
+        parsed = parse_link_type(link_type) if link_type else ""
+    except Invalid as error:
+        raise NotFound(f"there is no such link: {error}") from error
+    return Wish(parsed, headers.get("accept-language", ""), headers.get("accept", ""), context)
+
+
+def _accepts_linkset(request: Request) -> bool:
+    """Whether the client would rather have the list of links than what they lead to."""
+    offered = ("text/html", LINKSET_JSON, LINKSET_TEXT)
+    return choose_media_type(request.headers.get("accept", ""), offered) in offered[1:]
+
+
+def _linkset(request: Request, levels: Sequence[LinkedLevel], root: str, status: int = 200) -> Response:
+    offered = (LINKSET_JSON, JSON, LINKSET_TEXT)
+    media_type = choose_media_type(request.headers.get("accept", ""), offered) or LINKSET_JSON
+    if media_type == LINKSET_TEXT:
+        body, context = linkset_text(levels).encode("ascii"), ""
+    else:
+        body = orjson.dumps(linkset(levels))
+        context = f'<{root}{_CONTEXT_PATH}>; rel="http://www.w3.org/ns/json-ld#context"; type="{JSON_LD}"'
+    return Response(body, status, _headers(context), media_type)
+
+
+def _only(levels: Sequence[LinkedLevel], chosen: Sequence[Link]) -> list[LinkedLevel]:
+    return [
+        LinkedLevel(level.url, level.description, tuple(link for link in level.links if link in chosen))
+        for level in levels
+    ]
+
+
+def _linkset_link(found: Sequence[Found], root: str) -> str:
+    return f'<{root}{found[0].level.path}?linkType=linkset>; rel="linkset"; type="{LINKSET_JSON}"'
+
+
+def _headers(*links: str) -> dict[str, str]:
+    listed = ", ".join(filter(None, links))
+    return {**_HEADERS, "Link": listed} if listed else _HEADERS
+
+
+def _base(request: Request, root: str) -> str:
+    """`root` for those who came by it; nothing for those who know this node by another name."""
+    return root if request.headers.get("host") == urlsplit(root).netloc else ""
 
 
 def _is_scan(request: Request) -> bool:
@@ -68,10 +189,8 @@ def _is_scan(request: Request) -> bool:
 
 
 for key in _KEYS:
+    path = f"/{key}/{{rest:path}}"
     router.add_api_route(
-        f"/{key}/{{rest:path}}",
-        _resolve,
-        methods=["GET", "HEAD"],
-        name=f"resolve_{key}",
-        include_in_schema=False,
+        path, _resolve, methods=["GET", "HEAD"], name=f"resolve_{key}", include_in_schema=False
     )
+    router.add_api_route(path, _options, methods=["OPTIONS"], include_in_schema=False)
