@@ -1,10 +1,12 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned, master_data,
-named_query, subscription, delivery, print_job, label_scan, identifier_record, carrier, carrier_binding.
-Caches, which can be rebuilt from the facts: log_node, map_tile, item_frontier, event_class, event_text,
-event_number (from events), master_attribute (from master_data) and prefix (from the chain). Times are
-milliseconds since 1970, hashes and keys are raw bytes, texts that nobody searches stand last in their row.
+named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
+carrier_binding, telemetry, telemetry_refusal, excursion_event. Caches, which can be rebuilt: log_node,
+map_tile, item_frontier, event_class, event_text, event_number (from events), master_attribute (from
+master_data), carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change
+(from the chain) and prefix (from those). Times are milliseconds since 1970 unless their name ends in _s,
+hashes and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -532,6 +534,9 @@ identifier_record = Table(
     Column("log_index", BigInteger, nullable=False),  # of the newest change
     Column("party_id", Text, nullable=False),
     Column("kept", Text, nullable=False),  # JSON: values, with the salts of hidden ones; [] when deleted
+    sqlite_with_rowid=False,
+)
+
 link = Table(
     "link",
     metadata,
