@@ -110,4 +110,6 @@ def _follow(node: Node, key: ApiKey, job_id: str) -> int:
 
 def _show_job(job: PrintJob) -> None:
     problem = f": {job.problem}" if job.problem else ""
-    print(f"{job.job_id} {job.printer} {job.start:,} of {job.serials.total:,} {job.shown_state}{problem}")
+    quality = f", quality {job.quality:.2f}" if job.start else ""
+    done = f"{job.start:,} of {job.serials.total:,} {job.shown_state}"
+    print(f"{job.job_id} {job.printer} {done}{quality}{problem}")

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from labels import find_template, layout, prepare_print, to_zpl
+from labels import Print, Template, find_template, layout, prepare_print, to_zpl
 from labels.printer import SEND_SECONDS, InDoubt, NotReady, connect
 from ledger.capture import capture
 from ledger.domain import print_job
@@ -191,14 +191,23 @@ def _check_right(node: Node, key: ApiKey, job: PrintJob) -> None:
 
 
 def render(node: Node, job: PrintJob, positions: Iterable[int]) -> tuple[bytes, float]:
-    """The labels as ZPL, every symbol read back, and the least error correction left unused."""
+    """The labels as ZPL, every symbol read back, and the least error correction left unused.
+
+    Raises Invalid naming the serial whose label cannot be laid out, or does not read back as it should.
+    """
     template = find_template(job.template, node.settings.templates_path)
     fields = json.loads(job.fields)
-    prints = [
-        prepare_print(layout(template, item_label(node, job.uri(position), fields)), job.dpi)
-        for position in positions
-    ]
+    prints = [_prepare(node, job, position, template, fields) for position in positions]
     return b"".join(map(to_zpl, prints)), min(label.quality for label in prints)
+
+
+def _prepare(
+    node: Node, job: PrintJob, position: int, template: Template, fields: Mapping[str, str]
+) -> Print:
+    try:
+        return prepare_print(layout(template, item_label(node, job.uri(position), fields)), job.dpi)
+    except Invalid as error:
+        raise Invalid(f"serial {job.serials[position]}: {error}", error.problems) from error
 
 
 # ------------------------------------------------------------------ runner

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import zplkit
 import zxingcpp
@@ -101,6 +102,7 @@ def run_printer() -> Iterator[FakePrinter]:
             thread.join()
 
 
+@cache
 def read_label(label: bytes, dpi: int) -> str:
     """The text of the label's QR code."""
     size = re.search(rb"\^PW(\d+)\^LL(\d+)", label)

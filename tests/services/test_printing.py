@@ -1,18 +1,22 @@
 """Print jobs: no serial is on paper twice unless reprinted with a reason, and each is recorded once."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from labels import printing
+from labels.symbol import Symbol, encode
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from ledger.domain.print_job import CHUNK_LABELS, PrintJob
 from ledger.node import Node
@@ -227,7 +231,7 @@ def test_out_of_paper_is_shown_and_printing_goes_on_when_there_is_some(desk: Des
 
 
 def test_an_unreachable_printer_is_named_and_tried_again_with_growing_pauses(desk: Desk) -> None:
-    job = desk.order()
+    job = desk.order(count=1)
     desk.node = replace(desk.node, settings=replace(desk.node.settings, printers="dock=tcp://127.0.0.1:1"))
     desk.runner = PrintRunner(desk.node)
     pauses = []
@@ -329,6 +333,59 @@ def test_a_template_that_no_longer_fits_stops_the_job_before_anything_is_sent(de
     assert stopped.state == "stopped"
     assert "no label template 'own'" in stopped.problem
     assert desk.printer.taken == []
+
+
+Draw = Callable[[Symbol, int, int], Image.Image]
+DRAW: Draw = printing._draw
+
+
+def _draw_nothing(symbol: Symbol, width: int, height: int) -> Image.Image:
+    return Image.new("1", (width, height), printing.WHITE)
+
+
+def _draw_the_label_before(symbol: Symbol, width: int, height: int) -> Image.Image:
+    text = symbol.payload.text.replace("SN0052", "SN0051")
+    return DRAW(encode(replace(symbol.payload, text=text)), width, height)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (_draw_nothing, "cannot be read back; it should say"),
+        (_draw_the_label_before, "reads back as ]Q1 b'http.*/21/SN0051', should be qr"),
+    ],
+    ids=["nothing", "another_serial"],
+)
+def test_a_label_that_reads_back_wrong_stops_the_job_before_its_chunk_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Draw, says: str
+) -> None:
+    def draw(symbol: Symbol, width: int, height: int) -> Image.Image:
+        return (fault if symbol.payload.text.endswith("SN0052") else DRAW)(symbol, width, height)
+
+    job = desk.order()
+    monkeypatch.setattr(printing, "_draw", draw)  # the fault of a renderer, in the midst of the second chunk
+    stopped = desk.work(job)
+    assert (stopped.state, stopped.start, stopped.position) == ("stopped", CHUNK_LABELS, CHUNK_LABELS)
+    assert re.fullmatch(f"serial SN0052: QR code: {says} b'http.*/21/SN0052'", stopped.problem)
+    assert len(desk.printer.taken) == CHUNK_LABELS
+    assert desk.runner.step(job.job_id) == "idle"
+    monkeypatch.undo()
+    resume_job(desk.node, desk.key, job.job_id)
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+def test_a_job_keeps_the_worst_quality_of_its_labels(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(symbol: Symbol, width: int, height: int) -> Image.Image:
+        image = DRAW(symbol, width, height)
+        if symbol.payload.text.endswith("SN0002"):
+            image.paste(printing.WHITE, (width // 2, height // 2, width * 3 // 4, height * 3 // 4))
+        return image
+
+    monkeypatch.setattr(printing, "_draw", draw)
+    done = desk.work(desk.order())
+    assert done.state == "done"
+    assert 0 < done.quality < 0.6
 
 
 def test_orders_that_cannot_be_printed_are_refused(desk: Desk) -> None:
