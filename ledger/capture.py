@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal
 
+from ledger import fast_json
 from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
@@ -196,7 +197,7 @@ def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draf
         pointer=pointer,
         event=event,
         identity=EventIdentity(event_id, None if declared is None else _milliseconds(declared)),
-        body=canonical_json.encode(event_to_json(event)),
+        body=fast_json.encode(event_to_json(event)),
         links=links,
         ids_count=len(keys),
         ids_root=ids_root(keys),
