@@ -75,15 +75,15 @@ class Context:
 
 
 def entry_view(entry: TimelineEntry, c: Context) -> EntryView:
-    event = entry.event
+    event, absent = entry.event, "archived" if entry.archived else "withheld"
     return EntryView(
-        title=_title(event, c) if event else c.t("withheld"),
+        title=_title(event, c) if event else c.t(absent),
         time=show_time(event.event_time, entry) if event else "",
         time_iso=event.event_time.isoformat() if event else "",
         place=show_place(entry, c),
         party=c.names.party(entry.party) or c.t("unknown_party"),
         via=show_via(entry, c),
-        facts=tuple(_facts(event, entry, c)) if event else (Fact("", (Text(c.t("withheld_says")),)),),
+        facts=tuple(_facts(event, entry, c)) if event else (Fact("", (Text(c.t(f"{absent}_says")),)),),
         details=tuple(_details(event, c)) if event else (),
         state=entry.state.value,
         declared=_declared(entry, c),

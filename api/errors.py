@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from api.media_types import JSON, JSON_LD, TEXT_XML, XML, choose_media_type, is_xml
 from api.pages import error_page, wants_page
 from ledger.domain.errors import (
+    Archived,
     ChainUnavailable,
     Conflict,
     ForkDetected,
@@ -87,6 +88,7 @@ _ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
     QueryTooComplex: _answer(413, "QueryTooComplexException"),
     UriTooLong: _answer(414, "URITooLongException"),
     UnsupportedMediaType: _answer(415, "UnsupportedMediaTypeException"),
+    Archived: _answer(503, "ImplementationException", Retry_After="3600"),
     ForkDetected: _answer(500, "ImplementationException"),
     ChainUnavailable: _answer(503, "ImplementationException", Retry_After="10"),
     StoreUnavailable: _answer(503, "ImplementationException", Retry_After="2"),

@@ -15,7 +15,7 @@ from ledger.domain.commitment import LeafEntry, commit, ids_root, item_key, link
 from ledger.domain.errors import Invalid
 from ledger.domain.item_map import Tile
 from ledger.domain.merkle import Frontier
-from ledger.ports import AnchorRecord, AnchorState, Chain, Store, StoredEvent
+from ledger.ports import AnchorRecord, AnchorState, Chain, RecordedMonth, Store, StoredEvent
 
 _PAGE = 500
 
@@ -59,16 +59,18 @@ class _Replay:
 def audit(store: Store, chain: Chain | None) -> Iterator[Finding]:
     """All disagreements, in the order of the log; none when all is well.
 
-    Without a chain the anchors are only checked against the events and each other.
+    Without a chain the anchors are only checked against the events and each other. Of an archived
+    event all is checked but its body.
     """
     replay, previous = _Replay(), NO_ANCHOR
+    archived = [month for month in store.months() if month.archived]
     for record in _final_anchors(store):
-        yield from _replay_to(store, replay, record.anchor.size)
+        yield from _replay_to(store, replay, record.anchor.size, archived)
         yield from _check_anchor(record, replay, previous)
         if chain is not None:
             yield from _check_chain(record, chain)
         previous = record.anchor.hash
-    yield from _replay_to(store, replay, store.log_size())
+    yield from _replay_to(store, replay, store.log_size(), archived)
 
 
 def _final_anchors(store: Store) -> Iterator[AnchorRecord]:
@@ -78,7 +80,9 @@ def _final_anchors(store: Store) -> Iterator[AnchorRecord]:
         start += len(page)
 
 
-def _replay_to(store: Store, replay: _Replay, size: int) -> Iterator[Finding]:
+def _replay_to(
+    store: Store, replay: _Replay, size: int, archived: Sequence[RecordedMonth]
+) -> Iterator[Finding]:
     while replay.log.size < size:
         start, stop = replay.log.size, min(size, replay.log.size + _PAGE)
         events = store.events_between(start, stop)
@@ -87,7 +91,7 @@ def _replay_to(store: Store, replay: _Replay, size: int) -> Iterator[Finding]:
             return
         keys = _linked_keys(store, start, stop)
         for event, keys_of_event in zip(events, keys, strict=True):
-            yield from _check_event(event, keys_of_event)
+            yield from _check_event(event, keys_of_event, archived)
         replay.add(events, keys)
 
 
@@ -99,7 +103,9 @@ def _linked_keys(store: Store, start: int, stop: int) -> list[set[bytes]]:
     return keys
 
 
-def _check_event(event: StoredEvent, linked: set[bytes]) -> Iterator[Finding]:
+def _check_event(
+    event: StoredEvent, linked: set[bytes], archived: Sequence[RecordedMonth]
+) -> Iterator[Finding]:
     where = f"event {event.log_index} ({event.identity.event_id})"
     entry = LeafEntry(
         event.commitment, event.recorded_at_ms, event.submitter_key_id, event.ids_count, event.ids_root
@@ -108,6 +114,8 @@ def _check_event(event: StoredEvent, linked: set[bytes]) -> Iterator[Finding]:
         yield Finding(where, f"leaf hash is {event.leaf_hash.hex()}, its fields give {entry.hash.hex()}")
     if (len(linked), ids_root(linked)) != (event.ids_count, event.ids_root):
         yield Finding(where, "the index lists it under other items than the leaf commits to")
+    if event.archived and not any(month.start <= event.log_index < month.stop for month in archived):
+        yield Finding(where, "its body is gone, and it was neither erased nor archived")
     if event.body is None or event.salt is None:
         return
     if commit(event.salt, event.body) != event.commitment:

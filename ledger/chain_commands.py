@@ -28,5 +28,9 @@ def run_audit(arguments: argparse.Namespace) -> int:
         for finding in audit(store, chain):
             findings += 1
             print(finding)
+        for month in store.months():
+            if month.archived:
+                bodies = f"bodies of events {month.start} to {month.stop - 1}"
+                print(f"{month.month} is archived: {bodies} not checked")
         print(f"{store.log_size()} events checked, {findings} findings")
     return 1 if findings else 0

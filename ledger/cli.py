@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
     auditing.set_defaults(run="ledger.chain_commands:run_audit")
 
+    _add_archive(subcommands)
     _add_label(subcommands)
     _add_print(subcommands)
     _add_records(subcommands)
@@ -112,6 +113,19 @@ def _add_master_data(subcommands: "argparse._SubParsersAction[argparse.ArgumentP
     exporting = actions.add_parser("export", help="write all of it as .json, .csv or .xlsx")
     exporting.add_argument("file", type=Path, metavar="FILE")
     exporting.set_defaults(run="ledger.commands:run_masterdata_export")
+
+
+def _add_archive(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    archive = subcommands.add_parser("archive", help="take months of events out of PostgreSQL, and back")
+    actions = archive.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the months, and which of them are archived")
+    listing.set_defaults(run="ledger.commands:run_archive_list")
+    detach = actions.add_parser("detach", help="take a month's bodies out, into a table of their own")
+    detach.set_defaults(run="ledger.commands:run_archive_detach")
+    attach = actions.add_parser("attach", help="put a month back, whose table was restored")
+    attach.set_defaults(run="ledger.commands:run_archive_attach")
+    for action in (detach, attach):
+        action.add_argument("month", metavar="MONTH", help="such as 2026-03, in UTC")
 
 
 def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -17,6 +17,7 @@ from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
 from ledger.domain.authenticity import NotChecked, NotSigned, Signed, check_label, read_keys
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
+from ledger.domain.month import Month
 from ledger.domain.scan import normalise_scan
 from ledger.intake import (
     Capture,
@@ -225,6 +226,31 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         raise NotFound(f"{path}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+# --- archive
+
+
+def run_archive_list(_: argparse.Namespace) -> int:
+    with opened_store(Settings.from_env()) as store:
+        for month in store.months():
+            state = "archived" if month.archived else "here"
+            print(f"{month.month}  {state:<8}  events {month.start} to {month.stop - 1}")
+    return 0
+
+
+def run_archive_detach(arguments: argparse.Namespace) -> int:
+    with opened_store(Settings.from_env()) as store:
+        table = store.detach_month(Month.parse(arguments.month))
+    print(f"{arguments.month} is archived: move table {table} to where you keep it")
+    return 0
+
+
+def run_archive_attach(arguments: argparse.Namespace) -> int:
+    with opened_store(Settings.from_env()) as store:
+        store.attach_month(Month.parse(arguments.month))
+    print(f"{arguments.month} is here again; `suyuan audit` checks what came back")
+    return 0
 
 
 # --- keys

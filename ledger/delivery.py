@@ -18,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, Literal, cast
 
+from ledger.archive import refuse_archived
 from ledger.domain.epc_format import EpcFormat
-from ledger.domain.errors import Invalid, LedgerError, NotFound
+from ledger.domain.errors import Archived, Invalid, LedgerError, NotFound
 from ledger.node import Node
 from ledger.ports import Delivery, Subscription
 from ledger.query_document import Presentation, write_query_document
@@ -151,7 +152,7 @@ class Deliverer:
                 self._split(subscription, delivery)
                 return "moved"
             return self._postpone(delivery, str(error))
-        except Invalid as error:
+        except (Archived, Invalid) as error:
             return self._postpone(delivery, f"cannot be written: {error}")
         # If we stop here, the same delivery is sent again with the same id.
         self._node.store.finish_delivery(delivery, self._node.clock())
@@ -159,6 +160,7 @@ class Deliverer:
 
     def _write(self, subscription: Subscription, delivery: Delivery) -> bytes:
         events = self._node.store.events_at(delivery.events)
+        refuse_archived(events)
         wanted = Presentation(
             subscription.media_type,
             cast(EpcFormat, subscription.epc_format),

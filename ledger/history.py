@@ -62,8 +62,9 @@ class Proof:
 class TimelineEntry:
     """One event of the history.
 
-    `event` is None where it is withheld. `path` leads from the item to whose event it is. `party` captured
-    it, going by the submitter in the log. `declared` says why it was wrong, when it was declared in error.
+    `event` is None where it is withheld, or `archived`. `path` leads from the item to whose event it is.
+    `party` captured it, going by the submitter in the log. `declared` says why it was wrong, when it was
+    declared in error.
     """
 
     log_index: int
@@ -73,6 +74,7 @@ class TimelineEntry:
     party: Party | None
     recorded_at_ms: int
     declared: ErrorDeclaration | None
+    archived: bool
     readings: tuple[Reading, ...]
     excursions: tuple[Reading, ...]
 
@@ -141,6 +143,7 @@ class _Record:
     submitter_key_id: bytes
     recorded_at_ms: int
     state: ProofState
+    archived: bool
 
 
 class _Evidence:
@@ -171,12 +174,17 @@ class _Evidence:
         return Proof(uri, read_bundle(raw), verify(raw, self._node.trust, self._chain))
 
     def _proven(self, proof: Proof) -> Iterator[LoggedEvent]:
-        for event in proof.bundle.events if proof.bundle else ():
+        events = proof.bundle.events if proof.bundle else ()
+        state = _STATE_OF[type(proof.verdict)]
+        withheld = self._node.store.events_at([event.index for event in events if event.body is None])
+        archived = {event.log_index for event in withheld if event.archived}
+        for event in events:
             if event.body and event.body.get("type") == RECORD_CHANGE:
                 continue  # proved with the others, and no part of what happened to the item
-            entry, state = event.entry, _STATE_OF[type(proof.verdict)]
+            entry = event.entry
+            record = _Record(entry.submitter_key_id, entry.recorded_at_ms, state, event.index in archived)
             # The bundle of the nearer item speaks for an event that two items share.
-            self.records.setdefault(event.index, _Record(entry.submitter_key_id, entry.recorded_at_ms, state))
+            self.records.setdefault(event.index, record)
             yield LoggedEvent(event.index, _read(event.body))
 
     def _unproven(self, proof: Proof) -> Iterator[LoggedEvent]:
@@ -188,7 +196,7 @@ class _Evidence:
             if event.event_type == RECORD_CHANGE:
                 continue
             state = ProofState.UNDETERMINED if event.log_index < covered else ProofState.WAITING
-            record = _Record(event.submitter_key_id, event.recorded_at_ms, state)
+            record = _Record(event.submitter_key_id, event.recorded_at_ms, state, event.archived)
             self.records.setdefault(event.log_index, record)
             yield LoggedEvent(event.log_index, read_stored(event))
 
@@ -282,6 +290,7 @@ def _entries(
             party=parties.of_key(record.submitter_key_id),
             recorded_at_ms=record.recorded_at_ms,
             declared=declared,
+            archived=record.archived,
             readings=readings,
             excursions=find_excursions(readings, allowed) if allowed else (),
         )

@@ -23,6 +23,7 @@ from ledger.domain.label_scans import LabelScan
 from ledger.domain.links import Link
 from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
+from ledger.domain.month import Month
 from ledger.domain.print_job import PrintJob
 from ledger.domain.registry import Change
 from ledger.domain.rules import Part
@@ -71,10 +72,25 @@ class StoredEvent:
     leaf_hash: bytes
     event_hash: str  # CBV 2.0
     event_hash_21: str  # CBV 2.1
-    body: bytes | None  # JCS of the stored event; None once erased
+    body: bytes | None  # JCS of the stored event; None once erased or archived
     salt: bytes | None
     capture_id: str
     arrived_as_urn: bool = False  # it came with EPC URNs, and not with Digital Links alone
+
+    @property
+    def archived(self) -> bool:
+        """Whether its body is kept elsewhere: who erases an event deletes the salt as well."""
+        return self.body is None and self.salt is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMonth:
+    """A month in which events were recorded: those with start <= log_index < stop."""
+
+    month: Month
+    start: int
+    stop: int
+    archived: bool  # their bodies are not here
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +383,18 @@ class Store(Protocol):
 
     def item_links(self, key: bytes, size: int) -> list[tuple[int, bytes]]:
         """(log_index, leaf_hash) of all events of an item with index below `size`, in log order."""
+
+    # months
+    def months(self) -> list[RecordedMonth]:
+        """Months in which events were recorded, the oldest first."""
+
+    def detach_month(self, month: Month) -> str:
+        """Take out the bodies of a month; the name of the table that has them from then on. Raises Invalid
+        for a month that is not over and on SQLite, NotFound when its bodies are not here."""
+
+    def attach_month(self, month: Month) -> None:
+        """Put the bodies of a month back, whose table is in the database. Raises NotFound when it is not,
+        Conflict when the month is here already or the table has bodies of another."""
 
     # queries
     def find_events(

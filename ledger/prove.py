@@ -7,6 +7,7 @@ holds, checked here only as far as needed to be of one moment; whether it is tru
 
 import json
 
+from ledger.archive import refuse_archived
 from ledger.domain import item_map, merkle
 from ledger.domain.bundle import EVENTS_MAX, Bundle, IdsProof, ItemProof, Placement, ProvenEvent
 from ledger.domain.commitment import LeafEntry, item_key
@@ -23,6 +24,7 @@ _ATTEMPTS = 5
 def prove_item(node: Node, text: str) -> bytes:
     """The bundle of all events of an item, or of its absence, as of the newest final anchor.
 
+    Events that are erased or archived are withheld in it: it proves that they stood there.
     Raises Invalid for a wrong identifier and NotYetAnchored before the first final anchor.
     """
     uri = parse_identifier(text).uri
@@ -42,7 +44,10 @@ def prove_item(node: Node, text: str) -> bytes:
 
 
 def prove_event(node: Node, event_id: str) -> bytes:
-    """The bundle of one event; of its newest error declaration where it was declared in error."""
+    """The bundle of one event; of its newest error declaration where it was declared in error.
+
+    Raises NotFound for an event that is unknown or erased, Archived, and NotYetAnchored.
+    """
     found = node.store.events_by_id(event_id)
     if not found:
         raise NotFound(f"no event {event_id} was captured here")
@@ -50,6 +55,7 @@ def prove_event(node: Node, event_id: str) -> bytes:
     anchored = [event for event in found if event.log_index < record.anchor.size]
     if not anchored:
         raise NotYetAnchored(f"event {event_id} is captured and waits for the next anchor")
+    refuse_archived(anchored[-1:])
     if anchored[-1].body is None:
         raise NotFound(f"event {event_id} was erased; the histories of its items still prove that it stood")
     return _bundle(node, event_id, None, record, anchored[-1:])

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from ledger.archive import refuse_archived
 from ledger.domain.errors import Invalid, Problem, QueryTooLarge
 from ledger.domain.event_query import EventQuery, Position
 from ledger.domain.event_shapes import SHAPES
@@ -44,8 +45,8 @@ def run_query(
 ) -> Page:
     """One page of the events that match `query`: at most `per_page` of them, and never more than 1,000.
 
-    Raises QueryTooLarge when more match than the query's maxEventCount, Invalid for a `per_page` below 1 and
-    for a token that is not of this query.
+    Raises QueryTooLarge when more match than the query's maxEventCount, Archived when events of the page are,
+    Invalid for a `per_page` below 1 and for a token that is not of this query.
     """
     wanted = _check_per_page(per_page)
     if page_token is None:
@@ -57,6 +58,7 @@ def run_query(
         wanted = min(wanted, left)
     found = node.store.find_events(query, size=size, after=after, limit=wanted + 1)
     page, rest = found[:wanted], found[wanted:]
+    refuse_archived(entry.event for entry in page)
     left = None if left is None else left - len(page)
     next_token = None
     if rest and left != 0:
@@ -68,11 +70,12 @@ def find_new(node: Node, query: EventQuery, start: int, *, limit: int) -> tuple[
     """Matching events from log index `start` on, in the order of the log, and where to continue.
 
     At most `limit` events; the query's own order and limits do not count. Continuing where the answer says
-    finds every matching event exactly once, whatever is captured meanwhile.
+    finds every matching event exactly once, whatever is captured meanwhile. Raises Archived as `run_query`.
     """
     size = node.store.log_size()
     in_log_order = EventQuery(query.conditions, "recordTime", False)
     found = node.store.find_events(in_log_order, start=start, size=size, limit=limit)
+    refuse_archived(entry.event for entry in found)
     reached = found[-1].event.log_index + 1 if len(found) == limit else max(size, start)
     return [entry.event for entry in found], reached
 

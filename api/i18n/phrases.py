@@ -281,6 +281,11 @@ TEXTS: Final[dict[str, Phrase]] = {
         "此事件确实存在，其内容不公开或已删除。",
         "This event did stand here; its content is withheld or was erased.",
     ),
+    "archived": ("内容已归档", "Content archived"),
+    "archived_says": (
+        "此事件确实存在，其内容已归档，可请运营方调回。",
+        "This event did stand here; its content is in the archive, and the operator can bring it back.",
+    ),
     "declared_wrong": ("此记录已被声明有误：{reason}（{time}）", "Declared wrong on {time}: {reason}"),
     "no_reason": ("未说明原因", "no reason given"),
     "state_verified": ("已核验", "verified"),

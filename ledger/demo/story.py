@@ -56,8 +56,9 @@ def _changed_body(copy: tuple[Node, Path], source: ChainSource, item: str) -> Sc
     log_index = _events_of(node, item)[-1].log_index
     with _plain_sql(path) as database:
         database.execute(
-            'UPDATE event SET body = CAST(replace(CAST(body AS TEXT), \'"eventTimeZoneOffset":"+08:00"\', '
-            '\'"eventTimeZoneOffset":"+09:00"\') AS BLOB) WHERE log_index = ?',
+            "UPDATE event_body SET body = CAST(replace(CAST(body AS TEXT), "
+            '\'"eventTimeZoneOffset":"+08:00"\', \'"eventTimeZoneOffset":"+09:00"\') AS BLOB) '
+            "WHERE log_index = ?",
             (log_index,),
         )
     return _attempt(f"The body of event {log_index} is changed with SQL", node, source, item, step=2)

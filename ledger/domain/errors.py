@@ -47,6 +47,10 @@ class NotFound(LedgerError):
     """There is no such thing here: look elsewhere."""
 
 
+class Archived(LedgerError):
+    """It was taken to an archive: have the operator attach its month again."""
+
+
 class QueryTooLarge(LedgerError):
     """The query has more answers than it allows: narrow it."""
 

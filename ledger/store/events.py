@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, select, tuple_, update
 
 from ledger.domain.errors import NotFound
 from ledger.domain.event_facts import Facts
 from ledger.domain.master_data import MasterData
+from ledger.domain.month import Month
 from ledger.domain.records import RECORD_ROLE
 from ledger.domain.rules import Part
 from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent, StoredRecord
@@ -16,6 +17,7 @@ from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database, ledger_errors
 from ledger.store.index import index_classes, index_facts
+from ledger.store.months import add_month
 from ledger.store.parties import read_master_data, write_master_data
 from ledger.store.parts import read_parts
 from ledger.store.records import read_records, write_records
@@ -36,7 +38,7 @@ class _Append:
     def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
         wanted = set(identities)
         event_ids = sorted({identity.event_id for identity in wanted})
-        rows = rows_where_in(self._connection, select(tables.event), _EVENT.event_id, event_ids)
+        rows = rows_where_in(self._connection, select(*event_columns()), _EVENT.event_id, event_ids)
         found = {event.identity: event for event in map(to_event, rows)}
         return {identity: event for identity, event in found.items() if identity in wanted}
 
@@ -52,7 +54,10 @@ class _Append:
         event_items = [(link.key, log_index, link.role) for link, log_index in links]
         # Should a row be refused, the savepoint takes back those before it.
         with self._connection.begin_nested():
+            self._add_months([event.recorded_at_ms for event, _ in events])
             insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
+            bodies = [(e.log_index, e.recorded_at_ms, e.body) for e, _ in events if e.body is not None]
+            insert_rows(self._connection, tables.event_body, bodies)
             insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
             insert_rows(self._connection, tables.event_item, sorted(event_items))
             of_events = [
@@ -60,6 +65,12 @@ class _Append:
             ]
             index_classes(self._connection, of_events)
         self.size, self.recorded_at_ms = size, recorded_at_ms
+
+    def _add_months(self, recorded_ms: Sequence[int]) -> None:
+        """Time in the log does not go back, so a month that the log has not reached has no partition yet."""
+        here = Month.of(self.recorded_at_ms) if self.size else None
+        for month in sorted({Month.of(ms) for ms in recorded_ms} - {here}):
+            add_month(self._connection, month)
 
     @ledger_errors()
     def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
@@ -127,25 +138,27 @@ class Events(Database):
 
     def event(self, log_index: int) -> StoredEvent:
         with self.reading() as connection:
-            row = connection.execute(select(tables.event).where(_EVENT.log_index == log_index)).one_or_none()
+            row = connection.execute(
+                select(*event_columns()).where(_EVENT.log_index == log_index)
+            ).one_or_none()
         if row is None:
             raise NotFound(f"event {log_index}: the log ends before it")
         return to_event(row)
 
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
-        query = select(tables.event).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
+        query = select(*event_columns()).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
         with self.reading() as connection:
             return [to_event(row) for row in connection.execute(query)]
 
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         within = (_EVENT.log_index >= start, _EVENT.log_index < stop)
-        query = select(tables.event).where(*within).order_by(_EVENT.log_index)
+        query = select(*event_columns()).where(*within).order_by(_EVENT.log_index)
         with self.reading() as connection:
             return [to_event(row) for row in connection.execute(query)]
 
     def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
         with self.reading() as connection:
-            rows = rows_where_in(connection, select(tables.event), _EVENT.log_index, sorted(indices))
+            rows = rows_where_in(connection, select(*event_columns()), _EVENT.log_index, sorted(indices))
             return sorted(map(to_event, rows), key=lambda event: event.log_index)
 
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
@@ -159,7 +172,7 @@ class Events(Database):
             .subquery()
         )
         query = (
-            select(tables.event)
+            select(*event_columns())
             .join(indices, indices.c.log_index == _EVENT.log_index)
             .order_by(_EVENT.log_index)
         )
@@ -241,14 +254,27 @@ def _from_event(event: StoredEvent) -> tuple[Any, ...]:
         event.leaf_hash,
         event.event_hash,
         event.event_hash_21,
-        event.body,
         event.salt,
         event.capture_id,
         event.arrived_as_urn,
     )
 
 
+def event_columns(event: FromClause = tables.event) -> list[ColumnElement[Any]]:
+    """What `to_event` reads: the columns of `event`, and its body where that is here."""
+    stored = tables.event_body.c
+    # Not a join: where it guesses wrongly how many rows there are, PostgreSQL reads every month for it.
+    body = (
+        select(stored.body)
+        .where(stored.log_index == event.c.log_index, stored.recorded_at_ms == event.c.recorded_at_ms)
+        .correlate(event)
+        .scalar_subquery()
+    )
+    return [*event.c, body]
+
+
 def to_event(row: Sequence[Any]) -> StoredEvent:
-    log_index, event_id, declared_ms, *rest = row
+    log_index, event_id, declared_ms, *rest, salt, capture_id, arrived_as_urn, body = row
     declared = None if declared_ms == tables.NOT_DECLARED else declared_ms
-    return StoredEvent(log_index, EventIdentity(event_id, declared), *rest)
+    values = (*rest, body, salt, capture_id, arrived_as_urn)
+    return StoredEvent(log_index, EventIdentity(event_id, declared), *values)

@@ -6,7 +6,7 @@ They follow from what else is stored, and are written in the same transaction.
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import BigInteger, Connection, LargeBinary, column, delete, select, table
 
 from ledger.domain import canonical_json
 from ledger.domain.event_facts import Facts, event_facts
@@ -17,7 +17,8 @@ from ledger.domain.master_data import MasterData
 from ledger.store import tables
 from ledger.store.bulk import chunks, insert_rows
 
-_EVENT, _ATTRIBUTE = tables.event.c, tables.master_attribute.c
+_ATTRIBUTE = tables.master_attribute.c
+_OLD_EVENT = table("event", column("log_index", BigInteger), column("body", LargeBinary)).c
 _FILL_WINDOW = 1_000  # events in memory at once
 _DELETE_MAX = 500
 
@@ -52,10 +53,13 @@ def index_master_data(connection: Connection, entries: Sequence[MasterData]) -> 
 
 
 def fill_index(connection: Connection) -> None:
-    """Index all that is stored; the index is empty. An erased event stays out of it."""
+    """Index all that is stored; the index is empty. An erased event stays out of it.
+
+    For the migration that makes the index: bodies still stand in the table of events.
+    """
     start = 0
-    bodies = select(_EVENT.log_index, _EVENT.body).order_by(_EVENT.log_index).limit(_FILL_WINDOW)
-    while rows := connection.execute(bodies.where(_EVENT.log_index >= start)).all():
+    bodies = select(_OLD_EVENT.log_index, _OLD_EVENT.body).order_by(_OLD_EVENT.log_index).limit(_FILL_WINDOW)
+    while rows := connection.execute(bodies.where(_OLD_EVENT.log_index >= start)).all():
         events = [(i, parse_event(canonical_json.parse(body))) for i, body in rows if body is not None]
         index_classes(connection, [(i, *item) for i, event in events for item in event.items()])
         index_facts(connection, [(i, event_facts(event)) for i, event in events])

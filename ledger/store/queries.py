@@ -10,11 +10,11 @@ from ledger.domain.event_query import EventQuery, Position
 from ledger.ports import FoundEvent, KnownColumn
 from ledger.store import tables
 from ledger.store.database import Database
-from ledger.store.events import to_event
+from ledger.store.events import event_columns, to_event
 from ledger.store.query_sql import count_of, page_of
 
 _EVENT, _ITEM, _LINK = tables.event.c, tables.item.c, tables.event_item.c
-_EVENT_WIDTH = len(tables.event.columns)
+_EVENT_WIDTH = len(event_columns())
 _THING_ROLES = ("epc", "parent", "child", "input", "output")
 
 

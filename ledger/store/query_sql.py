@@ -52,6 +52,7 @@ from ledger.domain.event_query import (
 from ledger.domain.item_pattern import ItemPattern
 from ledger.domain.records import RECORD_CHANGE
 from ledger.store import tables
+from ledger.store.events import event_columns
 
 FEW: Final = 1_000
 """A condition that fewer index rows meet is worth driving a query."""
@@ -108,7 +109,11 @@ def page_of(
     driver = _choose_driver(connection, query)
     page = _ordered(query, bounds, driver).limit(limit).subquery("page")
     values = [column for column in page.c if column.name != "log_index"]
-    found = select(*values, _FOUND).join(page, page.c.log_index == _FOUND.c.log_index)
+    found = (
+        select(*values, *event_columns(_FOUND))
+        .select_from(_FOUND)
+        .join(page, page.c.log_index == _FOUND.c.log_index)
+    )
     return found.order_by(*_sorting([*values, page.c.log_index], query))
 
 

@@ -17,6 +17,7 @@ from ledger.store.events import Events
 from ledger.store.excursions import Excursions
 from ledger.store.label_scans import LabelScans
 from ledger.store.links import Links
+from ledger.store.months import Months
 from ledger.store.parties import Parties
 from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
@@ -31,6 +32,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 class SqlStore(
     Events,
     Queries,
+    Months,
     Caches,
     Anchors,
     Parties,

@@ -1,7 +1,7 @@
 """The tables, as they are after the newest migration.
 
-Facts: event, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned, master_data,
-named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
+Facts: event, event_body, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
+master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
 carrier_binding, telemetry, telemetry_refusal, excursion_event. Caches, which can be rebuilt: log_node,
 map_tile, item_frontier, event_class, event_text, event_number (from events), master_attribute (from
 master_data), carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change
@@ -80,7 +80,6 @@ event = Table(
     Column("leaf_hash", LargeBinary, nullable=False),
     Column("event_hash", Text, nullable=False),
     Column("event_hash_21", Text, nullable=False),
-    Column("body", LargeBinary),
     Column("salt", LargeBinary),
     Column("capture_id", Text, nullable=False),
     Column("arrived_as_urn", Boolean, nullable=False, server_default=false()),
@@ -97,6 +96,15 @@ event = Table(
     Index("event_by_disposition", "disposition", "event_time_ms", "log_index"),
     Index("event_by_read_point", "read_point", "event_time_ms", "log_index"),
     Index("event_by_biz_location", "biz_location", "event_time_ms", "log_index"),
+)
+
+event_body = Table(  # no row: erased when the event's salt is gone too, else archived (store/months.py)
+    "event_body",
+    metadata,
+    Column("log_index", _RowNumber, primary_key=True, autoincrement=False),
+    # On PostgreSQL the table is partitioned by this, and it belongs to the primary key.
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 item = Table(

@@ -144,7 +144,7 @@ def test_a_changed_body_refutes_the_history(world: World) -> None:
     world.anchor()
     change(
         world,
-        "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), 'receiving', 'shipping') AS BLOB) "
+        "UPDATE event_body SET body = CAST(replace(CAST(body AS TEXT), 'receiving', 'shipping') AS BLOB) "
         "WHERE log_index = 1",
     )
     found = history(world, SGTIN + "S1")
@@ -168,7 +168,7 @@ def test_an_event_withheld_from_the_pallet_refutes_the_history_of_what_is_on_it(
 def test_a_body_altered_beyond_recognition_is_shown_as_withheld_and_refuted(world: World) -> None:
     world.capture(made("S1"))
     world.anchor()
-    change(world, "UPDATE event SET body = :body", body=b'{"type":1}')
+    change(world, "UPDATE event_body SET body = :body", body=b'{"type":1}')
     found = history(world, SGTIN + "S1")
 
     assert [entry.event for entry in found.entries] == [None]
@@ -178,10 +178,26 @@ def test_a_body_altered_beyond_recognition_is_shown_as_withheld_and_refuted(worl
 def test_an_erased_event_still_counts_and_its_item_stays_verified(world: World) -> None:
     world.capture(made("S1", **at(1)), seen("S1", **at(2)))
     world.anchor()
-    change(world, "UPDATE event SET body = NULL, salt = NULL WHERE log_index = 1")
+    change(world, "DELETE FROM event_body WHERE log_index = 1")
+    change(world, "UPDATE event SET salt = NULL WHERE log_index = 1")
     found = history(world, SGTIN + "S1")
 
     assert [entry.event is None for entry in found.entries] == [False, True]
+    assert isinstance(found.verdict, Verified)
+
+
+def test_an_archived_event_is_told_as_archived_and_its_item_stays_verified(world: World) -> None:
+    world.capture(made("S1", **at(1)), seen("S1", **at(2)))
+    world.anchor()
+    world.capture(seen("S1", **at(3)))
+    change(world, "DELETE FROM event_body WHERE log_index >= 1")
+    found = history(world, SGTIN + "S1")
+
+    assert [(entry.event is None, entry.archived) for entry in found.entries] == [
+        (False, False),
+        (True, True),
+        (True, True),
+    ]
     assert isinstance(found.verdict, Verified)
 
 

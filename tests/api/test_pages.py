@@ -118,10 +118,24 @@ def test_the_language_switch_stays_on_the_item_and_is_remembered(demo: Demo) -> 
     assert later.headers["content-language"] == "zh"
 
 
+def test_an_archived_event_is_told_as_archived_on_the_page_and_over_http(world: World, serve: Serve) -> None:
+    world.capture(made("S1", eventID="urn:uuid:1"))
+    world.anchor()
+    change(world, "DELETE FROM event_body")
+    client = serve(world.node)
+    assert "its content is in the archive" in words(item(client, SGTIN + "S1"))
+    for path in ("/epcis/events", "/epcis/events/urn%3Auuid%3A1", "/proof/event?id=urn:uuid:1"):
+        answer = client.get(path, headers={"Accept": "application/json"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "3600")
+        assert "which are archived" in answer.json()["detail"]
+
+
 def test_a_changed_event_is_refuted_in_plain_words(world: World, serve: Serve) -> None:
     world.capture(made("S1"))
     world.anchor()
-    change(world, "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '+08:00', '+09:00') AS BLOB)")
+    change(
+        world, "UPDATE event_body SET body = CAST(replace(CAST(body AS TEXT), '+08:00', '+09:00') AS BLOB)"
+    )
     said = words(item(serve(world.node), SGTIN + "S1"))
 
     assert said.startswith('id="content"> Refuted The content of an event was changed after it was recorded.')

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ledger.cli import main
 from ledger.config import Settings
+from ledger.domain.month import Month
 from ledger.node import now_ms
 from ledger.printing import PrintRunner
 from tests.services.test_prove import change
@@ -103,6 +104,28 @@ def test_the_audit_finds_what_was_changed(world: World, capsys: pytest.CaptureFi
     change(world, "UPDATE event SET salt = commitment WHERE log_index = 1")
     assert main(["audit", "--offline"]) == 1
     assert "event 1 (" in capsys.readouterr().out
+
+
+def test_a_month_is_archived_and_comes_back(
+    world: World, store_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Month.of(world.clock.now_ms)
+    world.capture(made("S1"))
+    world.clock.now_ms = first.next.start_ms
+    world.capture(seen("S1"))
+    assert main(["archive", "detach", "2026"]) == 1
+    assert main(["archive", "detach", str(first.next)]) == 1
+    capsys.readouterr()
+    is_postgres = store_url.startswith("postgresql")
+    assert main(["archive", "detach", str(first)]) == (0 if is_postgres else 1)
+    assert main(["archive", "list"]) == 0
+    state = "archived" if is_postgres else "here    "
+    assert f"{first}  {state}  events 0 to 0\n{first.next}  here " in capsys.readouterr().out
+    assert main(["audit", "--offline"]) == 0
+    assert (
+        f"{first} is archived: bodies of events 0 to 0 not checked" in capsys.readouterr().out
+    ) == is_postgres
+    assert main(["archive", "attach", str(first)]) == (0 if is_postgres else 1)
 
 
 def test_a_label_is_written_and_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from api.routes.epcis.protocol import (
     query_faults,
     query_parameters,
 )
+from ledger.archive import refuse_archived
 from ledger.capture import capture_event
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.query import EventQuery, parse_query_string
@@ -93,11 +94,13 @@ add_options(router, "/events/{event_id:path}", "GET")
 def get_event(request: Request, event_id: str, node: NodeDep) -> Response:
     """The event with this eventID, and what declared it wrong, as an EPCISQueryDocument.
 
-    The eventID stands percent-encoded in the path. 404 when it is unknown or was erased.
+    The eventID stands percent-encoded in the path. 404 when it is unknown or was erased,
+    503 when it is archived.
     """
     wanted = presentation_of(request)
-    found = node.store.events_by_id(event_id)
-    events = [event for event in found if event.body is not None and event.event_type != RECORD_CHANGE]
+    known = [event for event in node.store.events_by_id(event_id) if event.event_type != RECORD_CHANGE]
+    refuse_archived(known)
+    events = [event for event in known if event.body is not None]
     if not events:
         raise NotFound(f"no event {event_id} can be read here")
     return answer_events(node, events, wanted)

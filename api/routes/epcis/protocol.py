@@ -224,7 +224,7 @@ _MEANINGS: Final = {
     414: "The URI is too long.",
     415: "The body is in a format that is not read here.",
     500: "This node made a mistake.",
-    503: "The database or the chain does not answer: try again later.",
+    503: "The database or the chain does not answer, or the answer is archived: try again later.",
 }
 
 
