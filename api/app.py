@@ -63,5 +63,6 @@ def create_app(node: Node) -> FastAPI:
     )
     for module in routes:
         app.include_router(module.router)
+    app.include_router(resolver.compressed_router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app

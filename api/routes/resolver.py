@@ -6,19 +6,21 @@ leads to our own page of the item.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlsplit
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi.params import Depends as DependsParameter
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from api.dependencies import NodeDep
 from api.media_types import JSON, JSON_LD, choose_media_type
 from api.pages import wants_page
 from ledger.domain.ai_table import QUALIFIERS
-from ledger.domain.digital_link import CANONICAL_STEM, DigitalLink, parse_digital_link
+from ledger.domain.compressed_link import NotCompressed, expand_link, is_compressed
+from ledger.domain.digital_link import CANONICAL_STEM, DigitalLink, build, parse_digital_link
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.identifiers import Identifier, identifier_of
 from ledger.domain.label_scans import parse_place
@@ -72,9 +74,10 @@ def get_context() -> Response:
 class _Asked:
     """What the Digital Link of a request says."""
 
-    path: str  # as it was sent, without a slash at its end
+    path: str  # without a slash at its end; as it was sent, unless that was compressed
     query: str
     link: DigitalLink
+    was_compressed: bool
 
     @property
     def identifier(self) -> Identifier:
@@ -86,6 +89,10 @@ class _Asked:
         passed_on = f"{query}&" if query else ""
         label = quote(f"{self.path}{'?' if query else ''}{query}", safe="")
         return f"{base}/item?{passed_on}label={label}&id={quote(self.identifier.uri, safe='')}"
+
+    def same_as(self, root: str) -> str:
+        """The link to the uncompressed Digital Link; "" when it was not compressed."""
+        return f'<{build(replace(self.link, stem=root))}>; rel="owl:sameAs"' if self.was_compressed else ""
 
 
 def _resolve(
@@ -108,17 +115,26 @@ def _resolve(
     own = asked.item_page(root, "")
     found = find_links(node, asked.link, own)
     if link_type in LINKSET_WORDS or _accepts_linkset(request):
-        return _linkset(request, describe_links(node, found, root), root)
+        return _linkset(request, describe_links(node, found, root), root, asked.same_as(root))
     chosen = choose_links([one.links for one in found], _wish(request, link_type, context))
     if not chosen:
         raise NotFound(f"{asked.path}: there is no link of type {link_type} here")
     if len(chosen) > 1:
-        return _linkset(request, _only(describe_links(node, found, root), chosen), root, 300)
+        several = _only(describe_links(node, found, root), chosen)
+        return _linkset(request, several, root, asked.same_as(root), 300)
     if not link_type and _is_scan(request):
         record_scan(node, asked.identifier.uri, parse_place(region, lat, lon), "public", device)
     href = chosen[0].href
     target = asked.item_page(_base(request, root), asked.query) if href == own else pass_on(href, asked.query)
-    return RedirectResponse(target, 307, _headers(_linkset_link(found, root)))
+    return RedirectResponse(target, 307, _headers(_linkset_link(found, root), asked.same_as(root)))
+
+
+def _resolve_compressed(request: Request) -> None:
+    """404 for what is no compressed Digital Link: a page that is not here."""
+    try:
+        expand_link(request.scope["raw_path"].decode("ascii").removesuffix("/"))
+    except NotCompressed as error:
+        raise HTTPException(404) from error
 
 
 def _options() -> Response:
@@ -129,7 +145,12 @@ def _read_request(request: Request) -> _Asked:
     # The raw path: decoding would turn %2F in a serial into a step of the path.
     path = request.scope["raw_path"].decode("ascii").removesuffix("/")
     query = request.url.query
-    return _Asked(path, query, parse_digital_link(f"{CANONICAL_STEM}{path}{'?' if query else ''}{query}"))
+    was_compressed = is_compressed(path)
+    if was_compressed:
+        path, packed = expand_link(path)
+        query = "&".join(filter(None, (packed, query)))
+    link = parse_digital_link(f"{CANONICAL_STEM}{path}{'?' if query else ''}{query}")
+    return _Asked(path, query, link, was_compressed)
 
 
 def _wish(request: Request, link_type: str, context: str) -> Wish:
@@ -147,7 +168,9 @@ def _accepts_linkset(request: Request) -> bool:
     return choose_media_type(request.headers.get("accept", ""), offered) in offered[1:]
 
 
-def _linkset(request: Request, levels: Sequence[LinkedLevel], root: str, status: int = 200) -> Response:
+def _linkset(
+    request: Request, levels: Sequence[LinkedLevel], root: str, same_as: str, status: int = 200
+) -> Response:
     offered = (LINKSET_JSON, JSON, LINKSET_TEXT)
     media_type = choose_media_type(request.headers.get("accept", ""), offered) or LINKSET_JSON
     if media_type == LINKSET_TEXT:
@@ -155,7 +178,7 @@ def _linkset(request: Request, levels: Sequence[LinkedLevel], root: str, status:
     else:
         body = orjson.dumps(linkset(levels))
         context = f'<{root}{_CONTEXT_PATH}>; rel="http://www.w3.org/ns/json-ld#context"; type="{JSON_LD}"'
-    return Response(body, status, _headers(context), media_type)
+    return Response(body, status, _headers(context, same_as), media_type)
 
 
 def _only(levels: Sequence[LinkedLevel], chosen: Sequence[Link]) -> list[LinkedLevel]:
@@ -188,9 +211,18 @@ def _is_scan(request: Request) -> bool:
     return request.method == "GET" and wants_page(request) and not ahead and not is_program
 
 
-for key in _KEYS:
-    path = f"/{key}/{{rest:path}}"
-    router.add_api_route(
-        path, _resolve, methods=["GET", "HEAD"], name=f"resolve_{key}", include_in_schema=False
+def _add(to: APIRouter, path: str, name: str, dependencies: Sequence[DependsParameter] = ()) -> None:
+    to.add_api_route(
+        path, _resolve, methods=["GET", "HEAD"], name=name, include_in_schema=False, dependencies=dependencies
     )
-    router.add_api_route(path, _options, methods=["OPTIONS"], include_in_schema=False)
+    to.add_api_route(path, _options, methods=["OPTIONS"], include_in_schema=False)
+
+
+for key in _KEYS:
+    _add(router, f"/{key}/{{rest:path}}", f"resolve_{key}")
+
+compressed_router = APIRouter()
+"""Comes after all other routes: a compressed Digital Link may look like any page's name."""
+
+_add(compressed_router, "/{text}", "resolve_compressed", [Depends(_resolve_compressed)])
+_add(compressed_router, "/{text}/", "resolve_compressed_slash", [Depends(_resolve_compressed)])

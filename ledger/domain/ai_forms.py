@@ -26,6 +26,7 @@ class Form:
     description: str
     matches: Callable[[str], re.Match[str] | None]  # length and characters are right
     checks: tuple[tuple[int, int, Check], ...]  # start, end, check
+    components: tuple["Component", ...]
 
     def fault(self, value: str) -> str:
         """What is wrong with `value`, "" when nothing is."""
@@ -39,8 +40,10 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class _Component:
-    kind: str
+class Component:
+    """One part of a value."""
+
+    kind: str  # N, X, Y or Z
     shortest: int
     longest: int
     is_optional: bool
@@ -62,18 +65,19 @@ def parse_form(text: str) -> Form:
     components = [_parse_component(word) for word in text.split()]
     description = " then ".join(component.description for component in components)
     pattern = "".join(component.pattern for component in components)
-    return Form(description, re.compile(pattern).fullmatch, tuple(_place_checks(components)))
+    matches = re.compile(pattern).fullmatch
+    return Form(description, matches, tuple(_place_checks(components)), tuple(components))
 
 
-def _parse_component(word: str) -> _Component:
+def _parse_component(word: str) -> Component:
     body, *checks = word.split(",")
     kind, length = body.strip("[]")[0], body.strip("[]")[1:]
     longest = int(length.removeprefix(".."))
     shortest = 1 if length.startswith("..") else longest
-    return _Component(kind, shortest, longest, body.startswith("["), tuple(checks))
+    return Component(kind, shortest, longest, body.startswith("["), tuple(checks))
 
 
-def _place_checks(components: list[_Component]) -> Iterator[tuple[int, int, Check]]:
+def _place_checks(components: list[Component]) -> Iterator[tuple[int, int, Check]]:
     start = 0
     for component in components:
         end = start + component.longest

@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 
 from ledger.domain.ai_table import QUALIFIERS
+from ledger.domain.compressed_link import expand_link
 from ledger.label import item_label
 from ledger.links import link_rows, put_links
 from tests.api.conftest import Demo, Serve
@@ -247,3 +248,37 @@ def test_the_description_fits_what_gs1_says_of_it(world: World, client: httpx.Cl
         "name", "resolverRoot", "supportedPrimaryKeys", "supportedLinkType", "linkTypeDefaultCanBeLinkset",
         "jsonLdContextLocation",
     }  # fmt: skip
+
+
+# --- compressed
+
+
+@pytest.mark.parametrize("path", ["/DBFKk4XBoMSWo", "/01/09506000134352/IWJLU"])
+def test_a_compressed_link_is_resolved_and_tells_what_it_is(
+    world: World, client: httpx.Client, path: str
+) -> None:
+    expanded = expand_link(path)[0]
+    answer = client.get(f"{path}?17=271231")
+    root = world.node.settings.label_url
+    assert answer.headers["location"] == "https://shop.example/default?a=1&17=271231#top"
+    assert f'<{root}{expanded}?17=271231>; rel="owl:sameAs"' in answer.headers["link"]
+    assert answer.links["linkset"]["url"] == f"{root}{expanded}?linkType=linkset"
+    listed = client.get(f"{path}?linkType=linkset")
+    assert listed.json()["linkset"][0]["anchor"] == root + expanded
+    assert 'rel="owl:sameAs"' in listed.headers["link"]
+    assert client.get(f"{path}/").headers["location"] == "https://shop.example/default?a=1#top"
+
+
+def test_what_was_compressed_besides_elements_is_passed_on(client: httpx.Client) -> None:
+    found = target(client, "/GhFKk4XBoIlXgoRv4KMDk?x=1")
+    assert found == "default?a=1&17=271231&x=1#top"
+
+
+def test_a_page_that_is_not_here_is_no_compressed_link_and_a_wrong_one_is_explained(
+    client: httpx.Client,
+) -> None:
+    assert client.get("/wp-login").status_code == client.get("/nothing").status_code == 404
+    wrong = client.get("/ARFKk4XBog")
+    assert (wrong.status_code, wrong.json()["type"]) == (400, "suyuan:Invalid")
+    assert client.get("/01/09506000134352/foobarfoobar").status_code == 400
+    assert client.get("/healthz").status_code == 200
