@@ -15,7 +15,8 @@ from ledger.domain.commitment import LeafEntry, commit, ids_root, item_key, link
 from ledger.domain.errors import Invalid
 from ledger.domain.item_map import Tile
 from ledger.domain.merkle import Frontier
-from ledger.ports import AnchorRecord, AnchorState, Chain, RecordedMonth, Store, StoredEvent
+from ledger.domain.records import RECORD_CHANGE, change_body, read_kept
+from ledger.ports import AnchorRecord, AnchorState, Chain, RecordedMonth, Store, StoredEvent, StoredRecord
 
 _PAGE = 500
 
@@ -39,6 +40,8 @@ class _Replay:
     items: dict[bytes, Frontier] = field(default_factory=dict)
     tiles: dict[str, Tile] = field(default_factory=dict)
     map_root: bytes = item_map.ABSENT
+    records: dict[str, int] = field(default_factory=dict)
+    """Where the newest change of each identifier's record stands."""
 
     def add(self, events: Sequence[StoredEvent], keys: Sequence[set[bytes]]) -> None:
         self.log = self.log.extended(event.leaf_hash for event in events)
@@ -50,6 +53,7 @@ class _Replay:
         changes = {key: map_value(self.items[key].size, self.items[key].root) for key in touched}
         update = item_map.update(changes, self._read_tiles)
         self.tiles.update(update.tiles)
+        self.records.update(filter(None, map(_changed_record, events)))
         self.map_root = update.root
 
     def _read_tiles(self, prefixes: Sequence[str]) -> dict[str, Tile]:
@@ -71,6 +75,8 @@ def audit(store: Store, chain: Chain | None) -> Iterator[Finding]:
             yield from _check_chain(record, chain)
         previous = record.anchor.hash
     yield from _replay_to(store, replay, store.log_size(), archived)
+    yield from _replay_to(store, replay, store.log_size())
+    yield from _check_records(store, replay.records)
 
 
 def _final_anchors(store: Store) -> Iterator[AnchorRecord]:
@@ -130,6 +136,43 @@ def _uris(body: bytes) -> set[str]:
     except Invalid:
         return set()
     return item_uris(value) if isinstance(value, dict) else set()
+
+
+def _changed_record(event: StoredEvent) -> tuple[str, int] | None:
+    """Whose record the entry changes, going by its body, and where it stands; None for an event."""
+    if event.event_type != RECORD_CHANGE or event.body is None:
+        return None
+    uris = _uris(event.body)
+    return (uris.pop(), event.log_index) if len(uris) == 1 else None
+
+
+def _check_records(store: Store, newest: dict[str, int]) -> Iterator[Finding]:
+    """Whether the records that are served are what their newest entries say."""
+    missing, last = dict(newest), ""
+    while page := store.records_after(last, limit=_PAGE):
+        entries = {event.log_index: event for event in store.events_at([row.log_index for row in page])}
+        for row in page:
+            where = f"record of {row.uri}"
+            at, entry = missing.pop(row.uri, None), entries.get(row.log_index)
+            if entry is not None and entry.event_type == RECORD_CHANGE and entry.body is None:
+                continue  # erased: nothing is left to compare with
+            if at is None:
+                yield Finding(where, "no entry of the log says so")
+            elif at != row.log_index:
+                yield Finding(where, f"is of entry {row.log_index}, its newest change is entry {at}")
+            elif entry is None or not _is_said(row, entry):
+                yield Finding(where, f"says otherwise than its newest change, entry {at}")
+        last = page[-1].uri
+    for uri, at in sorted(missing.items()):
+        yield Finding(f"record of {uri}", f"is not in the store, but was changed in entry {at}")
+
+
+def _is_said(row: StoredRecord, entry: StoredEvent) -> bool:
+    try:
+        kept = read_kept(row.kept)
+    except (Invalid, ValueError, KeyError, TypeError):
+        return False
+    return change_body(entry.identity.event_id, row.uri, row.version, kept) == entry.body
 
 
 def _check_anchor(record: AnchorRecord, replay: _Replay, previous: bytes) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     verify.set_defaults(run="ledger.verify:run")
 
     auditing = subcommands.add_parser(
-        "audit", help="check every event, root and anchor; exit code 1 when one is off"
+        "audit", help="check every event, record, root and anchor; exit code 1 when one is off"
     )
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
     auditing.set_defaults(run="ledger.chain_commands:run_audit")

@@ -552,6 +552,9 @@ class Store(Protocol):
     def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
         """The records of these identifiers, deleted ones too; who was never registered is not among them."""
 
+    def records_after(self, uri: str, *, limit: int) -> list[StoredRecord]:
+        """All records, deleted ones too, whose identifiers come after `uri`, by code point."""
+
     def records_below(self, stem: str, *, after: str = "", offset: int = 0, limit: int) -> list[StoredRecord]:
         """Records that are not deleted, whose identifiers begin with `stem` and come after `after`, by code
         point, without the first `offset`; "" comes before all."""

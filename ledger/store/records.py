@@ -30,6 +30,11 @@ class Records(Database):
         with self.reading() as connection:
             return read_records(connection, uris)
 
+    def records_after(self, uri: str, *, limit: int) -> list[StoredRecord]:
+        page = select(tables.identifier_record).where(_RECORD.uri > uri).order_by(_RECORD.uri).limit(limit)
+        with self.reading() as connection:
+            return [StoredRecord(*row) for row in connection.execute(page)]
+
     def records_below(self, stem: str, *, after: str = "", offset: int = 0, limit: int) -> list[StoredRecord]:
         found = select(tables.identifier_record).where(_below(stem), _RECORD.uri > after)
         page = found.order_by(_RECORD.uri).offset(offset).limit(limit)

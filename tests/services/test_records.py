@@ -85,6 +85,40 @@ def test_a_changed_record_is_refuted_and_a_withheld_change_too(world: World) -> 
     assert any("body was changed" in str(finding) for finding in audit(world.node.store, None))
 
 
+def test_the_audit_finds_a_record_that_says_otherwise_than_the_log(world: World) -> None:
+    hidden = parse_values([{"index": 7, "type": "NOTE", "data": "for us alone", "permissions": "1100"}])
+    for name in ("a", "b", "c", "d", "e"):
+        change(world, "register", f"hdl:88.118.1001/{name}", (*values(SHOP), *hidden))
+    change(world, "delete", "hdl:88.118.1001/e")
+    assert list(audit(world.node.store, None)) == []
+    table = "identifier_record"
+    for statement in (
+        f"UPDATE {table} SET kept = replace(kept, 'maker', 'faker') WHERE uri LIKE '%/a'",
+        f"UPDATE {table} SET kept = replace(kept, 'alone', 'alike') WHERE uri LIKE '%/b'",
+        f"UPDATE {table} SET log_index = 0 WHERE uri LIKE '%/c'",
+        f"DELETE FROM {table} WHERE uri LIKE '%/d'",
+        f"UPDATE {table} SET kept = 'nonsense' WHERE uri LIKE '%/e'",
+        f"INSERT INTO {table} SELECT '{TEA}', 1, 0, party_id, kept FROM {table} WHERE uri LIKE '%/c'",
+    ):
+        change_database(world, statement)
+    told = {finding.where[-1]: finding.what for finding in audit(world.node.store, None)}
+    assert told == {
+        "a": "says otherwise than its newest change, entry 0",
+        "b": "says otherwise than its newest change, entry 1",
+        "c": "is of entry 0, its newest change is entry 2",
+        "d": "is not in the store, but was changed in entry 3",
+        "e": "says otherwise than its newest change, entry 5",
+        "1": "no entry of the log says so",
+    }
+
+
+def test_a_record_whose_newest_change_was_erased_is_no_finding(world: World) -> None:
+    change(world, "register", given=values(SHOP))
+    change(world, "put", given=values(SHOP + "?v=2"))
+    change_database(world, "UPDATE event SET body = NULL, salt = NULL WHERE log_index = 1")
+    assert list(audit(world.node.store, None)) == []
+
+
 def test_what_is_the_same_makes_no_entry(world: World) -> None:
     first = change(world, "put", given=values(SHOP))
     world.clock.now_ms += 60_000
