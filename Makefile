@@ -7,7 +7,7 @@ NPM    = $(NODE) $$($(PY) -c "from ganache.node import find_npm; print(*find_npm
 PIP    := $(PY) -m pip --disable-pip-version-check -qq install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check quick conformance forge bench lock clean
+.PHONY: help run demo test check quick conformance conformance-resolver forge bench lock clean
 
 help:
 	@echo "make run    set up and run the node with its demonstration, http://localhost:8000"
@@ -16,6 +16,7 @@ help:
 	@echo "make quick  the tests without the slow ones"
 	@echo "make bench  the benchmarks; they print ratios (EVENTS=1000000 for the full log)"
 	@echo "make conformance URL=... KEY=...   examine any EPCIS 2.0 server; without URL our own"
+	@echo "make conformance-resolver URL=...  examine any GS1 resolver by a Digital Link; without URL our own"
 
 run: $(VENV)/run.done ganache/node_modules/.package-lock.json
 	@$(VENV)/bin/suyuan serve --demo
@@ -33,7 +34,12 @@ quick: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_m
 # URL is that of the service, below which /capture and /events lie; KEY goes out as Authorization: Bearer.
 conformance: $(VENV)/dev.done $(if $(URL),,contracts/node_modules/.package-lock.json)
 	@$(NODE) CONFORMANCE_URL="$(URL)" CONFORMANCE_KEY="$(KEY)" CONFORMANCE_REPORT=conformance-report.json \
-	  $(PY) -m pytest tests/conformance -q --tb=no --no-summary
+	  $(PY) -m pytest tests/conformance --ignore tests/conformance/resolver -q --tb=no --no-summary
+
+# URL is a Digital Link that the resolver has links for, best one with qualifiers.
+conformance-resolver: $(VENV)/dev.done $(if $(URL),,contracts/node_modules/.package-lock.json)
+	@$(NODE) RESOLVER_URL="$(URL)" RESOLVER_REPORT=resolver-report.json \
+	  $(PY) -m pytest tests/conformance/resolver -q --tb=no --no-summary
 
 # Style, types, and that the committed artifacts are what the sources give.
 check: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json

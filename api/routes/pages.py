@@ -44,11 +44,17 @@ def get_item(
 
     `label` is the path and query of the Digital Link that was opened: then the page says what the label is.
     """
+    # The resolver puts its own before what came with the label, which must not name another item.
+    text, label = _first(request, "id", text), _first(request, "label", label)
     history = item_history(node, text.strip(), chain_of(node))
     view = item_view(history, node.trust, choose_language(request))
     status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
     shown = label_view(node, history, label, choose_language(request)) if label else None
     return render(request, "item.html", {"item": view, "label": shown}, status)
+
+
+def _first(request: Request, name: str, last: str) -> str:
+    return next(iter(request.query_params.getlist(name)), last)
 
 
 @router.get("/docs")

@@ -41,6 +41,7 @@ router = APIRouter(tags=["resolver"])
 
 _KEYS: Final = tuple(sorted(QUALIFIERS))
 _METHODS: Final = "GET, HEAD, OPTIONS"
+_TO_RESOLVER: Final = ("linkType=", "context=")
 _CONTEXT_PATH: Final = "/links/context.jsonld"
 _HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -85,10 +86,11 @@ class _Asked:
 
     def item_page(self, base: str, query: str) -> str:
         """Our own page of the item, below `base`."""
-        # Ours come last: of two parameters with one name the last counts.
-        passed_on = f"{query}&" if query else ""
-        label = quote(f"{self.path}{'?' if query else ''}{query}", safe="")
-        return f"{base}/item?{passed_on}label={label}&id={quote(self.identifier.uri, safe='')}"
+        # What was printed; the words to the resolver are of whoever asked.
+        printed = "&".join(part for part in query.split("&") if not part.startswith(_TO_RESOLVER))
+        label = quote(f"{self.path}{'?' if printed else ''}{printed}", safe="")
+        # Ours come first: of two parameters with one name the page takes the first.
+        return pass_on(f"{base}/item?label={label}&id={quote(self.identifier.uri, safe='')}", query)
 
     def same_as(self, root: str) -> str:
         """The link to the uncompressed Digital Link; "" when it was not compressed."""

@@ -49,7 +49,7 @@ def test_every_gs1_key_is_resolved(demo: Demo) -> None:
 
 
 def test_the_query_is_passed_on_and_cannot_name_another_item(demo: Demo) -> None:
-    target = demo.client.get("/01/09506000134352/21/S1?17=271231&lang=zh&id=(00)106141412345678908")
+    target = demo.client.get("/01/09506000134352/21/S1?17=271231&lang=zh&id=(00)106141412345678908&label=x")
     page = demo.client.get(target.headers["location"])
 
     assert "17=271231&lang=zh" in target.headers["location"]
@@ -128,9 +128,9 @@ def test_the_owner_s_default_wins_over_our_page(client: httpx.Client) -> None:
     assert target(client, GTIN) == target(client, SERIAL) == "default?a=1#top"
     assert target(client, f"{SERIAL}/") == "default?a=1#top"
     assert target(client, f"{SERIAL}?17=271231&x=%20") == "default?a=1&17=271231&x=%20#top"
-    assert target(client, f"{SERIAL}?linkType=gs1:traceability").startswith(
-        "/item?linkType=gs1:traceability&"
-    )
+    own = target(client, f"{SERIAL}?linkType=gs1:traceability&17=271231")
+    assert own.startswith("/item?label=%2F01%2F09506000134352%2F10%2FL1%2F21%2FS1%3F17%3D271231&id=")
+    assert own.endswith("&linkType=gs1:traceability&17=271231")
     assert target(client, "/01/09506001000007").startswith("/item?")
 
 

@@ -7,14 +7,14 @@ import httpx
 import pytest
 
 from tests.chain.nodes import Anvil
-from tests.conformance.report import Report
+from tests.conformance.report import EPCIS, Report
 from tests.conformance.server import Server
 
 _TIMEOUT_SECONDS = 60
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Report(os.environ.get("CONFORMANCE_REPORT")), "conformance-report")
+    config.pluginmanager.register(Report(EPCIS, os.environ.get("CONFORMANCE_REPORT")), "conformance-report")
 
 
 @pytest.fixture(scope="session")

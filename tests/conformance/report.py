@@ -2,15 +2,24 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
-_HERE = Path(__file__).parent.name
 _NUMBERED = re.compile(r"test_((?:\d+_)+)(.*)")
 _BINDING = re.compile(r"test_rest_(.*)")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tests that examine one standard: those whose file is in `folder`."""
+
+    title: str
+    folder: Path
+    clause_of: Callable[[str], tuple[str, str]]
+    """Name of a test -> its clause, and what it states."""
 
 
 @dataclass(frozen=True)
@@ -22,35 +31,38 @@ class Finding:
 
 
 class Report:
-    """A pytest plugin that remembers the outcome of the tests in this folder."""
+    """A pytest plugin that remembers the outcome of the tests of a suite."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, suite: Suite, path: str | None) -> None:
+        self._suite = suite
         self._path = Path(path) if path else None
         self._findings: list[Finding] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         file, _, name = report.nodeid.partition("::")
-        if Path(file).parent.name != _HERE or (report.when != "call" and report.passed):
+        if Path(file).parent.name != self._suite.folder.name or (report.when != "call" and report.passed):
             return
-        self._findings.append(Finding(*clause_of(name), report.outcome, _reason(report)))
+        self._findings.append(Finding(*self._suite.clause_of(name), report.outcome, _reason(report)))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._path is None or not self._findings:
             return
-        terminalreporter.write_sep("=", "EPCIS 2.0 conformance")
+        terminalreporter.write_sep("=", f"{self._suite.title} conformance")
         for line in text_of(self._findings):
             terminalreporter.write_line(line)
-        self._path.write_text(json.dumps(_json(self._findings), indent=2, ensure_ascii=False) + "\n")
+        self._path.write_text(
+            json.dumps(_json(self._suite, self._findings), indent=2, ensure_ascii=False) + "\n"
+        )
         terminalreporter.write_line(f"written to {self._path}")
 
 
-def clause_of(name: str) -> tuple[str, str]:
+def epcis_clause(name: str) -> tuple[str, str]:
     """`test_12_6_capture_answers_202` -> ("EPCIS 2.0, 12.6", "capture answers 202")."""
     if match := _NUMBERED.match(name):
-        return f"EPCIS 2.0, {match[1].strip('_').replace('_', '.')}", _sentence(match[2])
+        return f"EPCIS 2.0, {match[1].strip('_').replace('_', '.')}", sentence(match[2])
     match = _BINDING.match(name)
     assert match, f"{name} does not begin with a clause"
-    return "REST binding", _sentence(match[1])
+    return "REST binding", sentence(match[1])
 
 
 def text_of(findings: Sequence[Finding]) -> Iterator[str]:
@@ -65,16 +77,16 @@ def text_of(findings: Sequence[Finding]) -> Iterator[str]:
                 yield f"{kind}: {finding.clause}: {finding.statement}: {finding.reason}"
 
 
-def _json(findings: Sequence[Finding]) -> dict[str, object]:
+def _json(suite: Suite, findings: Sequence[Finding]) -> dict[str, object]:
     outcomes = [finding.outcome for finding in findings]
     return {
-        "suite": "EPCIS 2.0 conformance over HTTP",
+        "suite": f"{suite.title} conformance over HTTP",
         "totals": {kind: outcomes.count(kind) for kind in ("passed", "failed", "skipped")},
         "findings": [asdict(finding) for finding in findings],
     }
 
 
-def _sentence(name: str) -> str:
+def sentence(name: str) -> str:
     words, bracket, case = name.partition("[")
     return words.replace("_", " ") + (f" ({case.removesuffix(']')})" if bracket else "")
 
@@ -88,3 +100,6 @@ def _reason(report: pytest.TestReport) -> str:
 
 def _natural(clause: str) -> list[object]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", clause)]
+
+
+EPCIS = Suite("EPCIS 2.0", Path(__file__).parent, epcis_clause)
