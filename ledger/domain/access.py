@@ -66,7 +66,7 @@ class PrefixIndex:
         """The registered prefixes of a canonical URI, the longest first."""
         scheme, text = scheme_of(uri).registered_as(uri)
         separator = SCHEME_BY_NAME[scheme].separator
-        lengths = [n for n in self._lengths.get(scheme, ()) if _ends_level(text, n, separator)]
+        lengths = [n for n in self._lengths.get(scheme, ()) if ends_level(text, n, separator)]
         found = [self._by_text.get((scheme, text[:length])) for length in lengths]
         return [entry for entry in found if entry is not None]
 
@@ -78,7 +78,7 @@ class PrefixIndex:
         )
 
 
-def _ends_level(text: str, length: int, separator: str) -> bool:
+def ends_level(text: str, length: int, separator: str) -> bool:
     """Whether a level of `text` ends after `length` characters, as in the registry: 8 is not above 88."""
     if length in (0, len(text)):
         return True

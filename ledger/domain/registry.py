@@ -5,6 +5,7 @@ A `Change` is what one notice of `PrefixRegistry` changed; folded in the order o
 capture what is in `access`.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,13 @@ from functools import cached_property
 from math import inf
 from typing import Final, Literal
 
-from ledger.domain.access import PrefixEntry
+from ledger.domain.access import PrefixEntry, ends_level
 
 CAPTURE: Final = "capture"
 """The scope in which a delegate may capture events for the owner of a prefix."""
+
+LENGTH_MAX: Final = 64
+"""Characters of a prefix."""
 
 NO_NODE: Final = bytes(32)
 NO_LOG: Final = bytes(32)
@@ -132,6 +136,19 @@ class RegistryState:
     def find(self, scheme: str, text: str) -> Registered | None:
         return self._by_name.get((scheme, text))
 
+    def page(self, scheme: str, *, after: str | None, limit: int) -> Sequence[Registered]:
+        """Prefixes of a scheme behind a text, in the order of the texts; None is before all."""
+        if after is None:
+            start = bisect_left(self._ordered, (scheme, ""), key=_name_of)
+        else:
+            start = bisect_right(self._ordered, (scheme, after), key=_name_of)
+        return [known for known in self._ordered[start : start + limit] if known.scheme == scheme]
+
+    def nearest(self, scheme: str, text: str, separator: str) -> Registered | None:
+        """The longest registered prefix of `text`, which may itself be longer than any prefix."""
+        levels = (n for n in range(min(len(text), LENGTH_MAX), -1, -1) if ends_level(text, n, separator))
+        return next((known for n in levels if (known := self.find(scheme, text[:n]))), None)
+
     def is_active(self, node: bytes) -> bool:
         """Whether neither it nor any node above it is suspended or revoked."""
         while node != NO_NODE:
@@ -195,9 +212,13 @@ class RegistryState:
         return {(known.scheme, known.text): known for known in self.by_node.values()}
 
     @cached_property
+    def _ordered(self) -> list[Registered]:
+        return sorted(self.by_node.values(), key=_name_of)
+
+    @cached_property
     def _below(self) -> dict[bytes, list[Registered]]:
         below: defaultdict[bytes, list[Registered]] = defaultdict(list)
-        for known in sorted(self.by_node.values(), key=lambda known: (known.scheme, known.text)):
+        for known in self._ordered:
             below[known.parent].append(known)
         return dict(below)
 
@@ -207,6 +228,10 @@ class RegistryState:
         for node, other in self.declarations:
             others[node].append(other)
         return dict(others)
+
+
+def _name_of(known: Registered) -> tuple[str, str]:
+    return known.scheme, known.text
 
 
 def _allocated(change: Change) -> Registered:
