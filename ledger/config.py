@@ -1,11 +1,12 @@
 """The settings, read once from SUYUAN_* environment variables. The README holds the same table."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ledger.domain.broker_address import parse_broker
 from ledger.domain.errors import Invalid
 from ledger.domain.printer_address import parse_printers
 from ledger.domain.rules import parse_modes
@@ -44,10 +45,21 @@ class Settings:
     printers: str = _setting(
         "", "label printers by name, e.g. dock=tcp://10.0.0.9:9100,file=spool:///var/spool/labels"
     )
+    mqtt_url: str = _setting(
+        "", "MQTT broker that carriers send to, e.g. mqtts://user:password@host:8883; empty: none"
+    )
+    mqtt_topic: str = _setting("suyuan/telemetry/#", "topics that carriers send to")
+    mqtt_ca: str = _setting("", "file of the broker's CA; empty: those of the system")
+    mqtt_certificate: str = _setting("", "file with our client certificate and its key for the broker")
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:
-        for name, parse in (("rules", parse_modes), ("printers", parse_printers)):
+        parsers: tuple[tuple[str, Callable[[str], object]], ...] = (
+            ("rules", parse_modes),
+            ("printers", parse_printers),
+            ("mqtt_url", parse_broker),
+        )
+        for name, parse in parsers:
             try:
                 parse(getattr(self, name))
             except Invalid as error:

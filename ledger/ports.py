@@ -668,6 +668,9 @@ class Store(Protocol):
         """Messages that may have readings with start <= time < stop, in order of their newest reading, then
         number, behind the place `after` in that order."""
 
+    def hold_listen_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that takes messages from the broker for this database."""
+
     # watched bindings and their excursions
     def due_watches(self, *, limit: int) -> list[WatchedBinding]:
         """Those for which readings came that are not folded, the oldest readings first."""

@@ -1,4 +1,4 @@
-"""`suyuan serve`: chain, API, anchor worker and deliverer, started in order and stopped in order."""
+"""`suyuan serve`: chain, API, anchor worker and helpers, started in order and stopped in order."""
 
 import os
 import signal
@@ -25,6 +25,8 @@ _API_SECONDS = 30
 _LOOK_SECONDS = 1.0
 """How often we look after the children; a worker that fails at once is started again no faster."""
 
+_HELPER_MODULES = {"deliverer": "ledger.deliver", "listener": "ledger.listen"}
+
 Say = Callable[[str], None]
 
 
@@ -37,7 +39,7 @@ class Running:
     api: Child
     worker: Child
     chain: ganache.Ganache | None  # the embedded one
-    deliverer: Child
+    helpers: dict[str, Child]  # by name; one that ends is started again
 
 
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
@@ -61,18 +63,23 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     stack.callback(worker.stop)
     api = start_child(["-m", "api"], _environment(settings))
     stack.callback(api.stop)
-    deliverer = start_deliverer(settings)
-    stack.callback(deliverer.stop)
+    helpers = {name: start_helper(settings, name) for name in _helpers(settings)}
+    for helper in helpers.values():
+        stack.callback(helper.stop)
     _wait_for_api(settings, api)
-    return Running(node, account, api, worker, chain, deliverer)
+    return Running(node, account, api, worker, chain, helpers)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
     return start_child(["-m", "ledger.worker"], _environment(settings), encode_account(account))
 
 
-def start_deliverer(settings: Settings) -> Child:
-    return start_child(["-m", "ledger.deliver"], _environment(settings))
+def _helpers(settings: Settings) -> list[str]:
+    return ["deliverer", "listener"] if settings.mqtt_url else ["deliverer"]
+
+
+def start_helper(settings: Settings, name: str) -> Child:
+    return start_child(["-m", _HELPER_MODULES[name]], _environment(settings))
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -125,9 +132,9 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
 def watch(settings: Settings, running: Running, say: Say) -> int:
     """Wait until Ctrl-C or SIGTERM (exit code 0), or until the API or the embedded chain ends (1).
 
-    A worker or deliverer that ends is started again, but for a worker that found a fork.
+    A worker or helper that ends is started again, but for a worker that found a fork.
     """
-    worker, deliverer, halted = running.worker, running.deliverer, False
+    worker, helpers, halted = running.worker, dict(running.helpers), False
     try:
         while not (ended := _what_ended(settings, running)):
             if worker.exit_code == FORKED and not halted:
@@ -136,9 +143,10 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
             elif worker.exit_code is not None and not halted:
                 say(f"The anchor worker ended with exit code {worker.exit_code}; starting it again.")
                 worker = start_worker(settings, running.account)
-            if deliverer.exit_code is not None:
-                say(f"The deliverer ended with exit code {deliverer.exit_code}; starting it again.")
-                deliverer = start_deliverer(settings)
+            for name, helper in helpers.items():
+                if helper.exit_code is not None:
+                    say(f"The {name} ended with exit code {helper.exit_code}; starting it again.")
+                    helpers[name] = start_helper(settings, name)
             time.sleep(_LOOK_SECONDS)
         say(f"{ended}; stopping. What was captured is kept: `suyuan serve` goes on from here.")
         return 1
@@ -146,7 +154,8 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
         return 0
     finally:
         worker.stop()
-        deliverer.stop()
+        for helper in helpers.values():
+            helper.stop()
 
 
 def _what_ended(settings: Settings, running: Running) -> str:

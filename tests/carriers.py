@@ -5,9 +5,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.carriers import answer_challenge, challenge_carrier, enrol_carrier
 from ledger.domain.carriers import Answer, answer_text, parse_answer
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.telemetry import signed_bytes, write_message
+from tests.services.world import World
 
 LOGGER = "https://id.gs1.org/8004/9506000LOGGER1"
 
@@ -54,3 +56,12 @@ def reported(
 def degrees(at_ms: int, *celsius: float, step_ms: int = 60_000) -> list[Reading]:
     """Temperatures one after another, from `at_ms` on."""
     return [Reading(at_ms + n * step_ms, "temperature", round(c * 1000)) for n, c in enumerate(celsius)]
+
+
+def activate(world: World) -> None:
+    """Enrol the factory's logger with the key "one", which answers a challenge."""
+    factory, now_ms = world.keys["factory"], world.clock.now_ms
+    enrol_carrier(world.node, factory, {"id": LOGGER, "key": public_of("one"), "model": "TL-1"})
+    challenge = challenge_carrier(world.node, factory, LOGGER).challenge
+    assert challenge
+    answer_challenge(world.node, factory, LOGGER, says("one", challenge.value_hex, now_ms))

@@ -108,6 +108,8 @@ def _read_one(raw: bytes, start: int) -> Message:
             raise Invalid(f"byte {start}: no message of format {_VERSION} begins here")
         at = start + _START.size
         carrier_id = raw[at : at + id_bytes].decode()
+        if "\0" in carrier_id:
+            raise Invalid(f"byte {start}: the id of the message that begins here is no identifier")
         public_key, sequence, made_ms, battery, count = _HEAD.unpack_from(raw, at + id_bytes)
     except (struct.error, UnicodeDecodeError) as error:
         raise Invalid(

@@ -35,6 +35,7 @@ _ADVISORY_LOCKS = {
     "deliver": 0x7375_7975_616E_03,
     "print": 0x7375_7975_616E_04,
     "watch": 0x7375_7975_616E_05,
+    "listen": 0x7375_7975_616E_06,
 }
 """PostgreSQL knows its advisory locks by number; ours begin with the bytes of "suyuan"."""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, tuple_
@@ -55,6 +56,9 @@ class Telemetry(Database):
         with self.reading() as connection:
             found = connection.execute(query.order_by(_MESSAGE.last_ms, _MESSAGE.sequence).limit(limit))
             return [message for raw in found.scalars() for message in read_messages(raw)]
+
+    def hold_listen_lock(self) -> AbstractContextManager[bool]:
+        return self.locked("listen")
 
     def heard(self, carrier_ids: Sequence[str]) -> Mapping[str, Heard]:
         with self.reading() as connection:

@@ -129,8 +129,17 @@ def test_messages_stand_one_behind_another() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"\x00", RAW[:-1], RAW[:3], RAW + b"\x01", b"\x02" + RAW[1:], RAW[:3] + b"\xff" + RAW[4:]],
-    ids=["empty", "short", "cut", "cut_early", "more_behind", "version", "no_text"],
+    [
+        b"",
+        b"\x00",
+        RAW[:-1],
+        RAW[:3],
+        RAW + b"\x01",
+        b"\x02" + RAW[1:],
+        RAW[:3] + b"\xff" + RAW[4:],
+        RAW[:3] + b"\x00" + RAW[4:],
+    ],
+    ids=["empty", "short", "cut", "cut_early", "more_behind", "version", "no_text", "nul"],
 )
 def test_what_is_no_message_is_said_with_its_place(raw: bytes) -> None:
     with pytest.raises(Invalid, match=r"byte|no message"):

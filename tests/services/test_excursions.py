@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.carriers import (
-    answer_challenge,
     bind_carrier,
-    challenge_carrier,
-    enrol_carrier,
     list_bindings,
     unbind_carrier,
 )
@@ -23,7 +20,7 @@ from ledger.excursions import Watcher, watch_views
 from ledger.ports import StoredEvent
 from ledger.telemetry import take_messages
 from ledger.verify import Verified
-from tests.carriers import LOGGER, degrees, public_of, reported, says
+from tests.carriers import LOGGER, activate, degrees, reported
 from tests.services.world import SGTIN, SSCC, START_MS, World, made
 
 MINUTE = 60_000
@@ -41,10 +38,7 @@ class Shipment:
         world.capture(made("V1", "V2", eventTime="2026-10-01T08:00:00.000Z"))
         self.pack(CASE, VIAL)
         self.pack(SSCC, CASE)
-        enrol_carrier(self.node, self.key, {"id": LOGGER, "key": public_of("one"), "model": "TL-1"})
-        challenge = challenge_carrier(self.node, self.key, LOGGER).challenge
-        assert challenge
-        answer_challenge(self.node, self.key, LOGGER, says("one", challenge.value_hex, START_MS))
+        activate(world)
         bind_carrier(self.node, self.key, LOGGER, to, profile)
         world.clock.now_ms += 30 * 24 * 60 * MINUTE
 

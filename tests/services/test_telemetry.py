@@ -5,10 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from ledger.carriers import (
-    answer_challenge,
     carrier_views,
-    challenge_carrier,
-    enrol_carrier,
     get_carrier,
     revoke_carrier,
 )
@@ -17,7 +14,7 @@ from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.telemetry import read_messages
 from ledger.telemetry import Taken, list_readings, take_messages
-from tests.carriers import LOGGER, degrees, public_of, reported, says
+from tests.carriers import LOGGER, activate, degrees, reported
 from tests.services.world import START_MS, World
 
 HOUR = 3_600_000
@@ -26,11 +23,7 @@ HOUR = 3_600_000
 @pytest.fixture
 def active(world: World) -> World:
     """The factory's logger, its key activated."""
-    factory = world.keys["factory"]
-    enrol_carrier(world.node, factory, {"id": LOGGER, "key": public_of("one"), "model": "TL-1"})
-    challenge = challenge_carrier(world.node, factory, LOGGER).challenge
-    assert challenge
-    answer_challenge(world.node, factory, LOGGER, says("one", challenge.value_hex, START_MS))
+    activate(world)
     return world
 
 
