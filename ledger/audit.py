@@ -75,7 +75,6 @@ def audit(store: Store, chain: Chain | None) -> Iterator[Finding]:
             yield from _check_chain(record, chain)
         previous = record.anchor.hash
     yield from _replay_to(store, replay, store.log_size(), archived)
-    yield from _replay_to(store, replay, store.log_size())
     yield from _check_records(store, replay.records)
 
 
