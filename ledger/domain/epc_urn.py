@@ -8,6 +8,7 @@ Source: GS1 EPC Tag Data Standard (TDS) 2.0, section 6 and appendix A.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -100,15 +101,24 @@ def parse_urn(urn: str) -> list[Element] | None:
     if match is None:
         raise Invalid(f"{urn[:80]!r}: should be {_describe(scheme)}")
     company, reference, pieces, serial = match.groups()
-    key = _join_key(scheme, company, reference) + pieces.replace(".", "")
-    path = [Element(scheme.key, key)]
     if scheme.serial == "+":
-        path = [Element(scheme.key, key + unquote(serial))]
-    elif scheme.serial not in ("", "*"):
+        key = _join_key(scheme, company, reference) + unquote(serial)
+        check_value(scheme.key, key)
+        return [Element(scheme.key, key)]
+    path = [_read_key(name, company, reference, pieces)]
+    if scheme.serial not in ("", "*"):
         path.append(Element(scheme.serial, unquote(serial)))
-    for code, value in path:
-        check_value(code, value)
+        check_value(*path[1])
     return path
+
+
+@lru_cache(maxsize=1024)  # thousands of serials share one GTIN
+def _read_key(name: str, company: str, reference: str, pieces: str) -> Element:
+    """The checked key that the parts of a URN of this scheme spell."""
+    scheme, _ = _BY_NAME[name]
+    key = Element(scheme.key, _join_key(scheme, company, reference) + pieces.replace(".", ""))
+    check_value(*key)
+    return key
 
 
 def company_prefix(urn: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ledger.domain.canonical_json import JsonValue, pointer_step
@@ -305,14 +306,21 @@ def _parse_uri(value: JsonValue, prefixes: Prefixes) -> str:
 def identifier(reading: Reading, value: JsonValue, at: str) -> str | None:
     """Reads an identifier in any spelling into its canonical URI."""
     try:
-        text = check_uri(_expand(_expect_text(value), reading.prefixes))
-        found = parse_identifier(text)
+        found, prefix = _identify(_expand(_expect_text(value), reading.prefixes))
     except Invalid as error:
         reading.fault(at, str(error))
         return None
-    if text[:4].lower() == "urn:" and found.kind != "uri":
-        reading.company_prefixes.add(company_prefix(text))
-    return found.uri
+    if prefix is not None:
+        reading.company_prefixes.add(prefix)
+    return found
+
+
+@lru_cache(maxsize=8192)  # the events of a document name the same lots, places and parties again and again
+def _identify(text: str) -> tuple[str, str | None]:
+    """The canonical URI, and the GS1 company prefix that `text` parts off if it is an EPC URN."""
+    found = parse_identifier(check_uri(text))
+    is_urn = found.kind != "uri" and text[:4].lower() == "urn:"
+    return found.uri, company_prefix(text) if is_urn else None
 
 
 time = leaf(lambda value, _: parse_time(value))

@@ -151,7 +151,9 @@ def read_event(reading: Reading, value: JsonValue, at: str) -> Event | None:
     if "@context" in value:
         context, context_at = value["@context"], f"{at}/@context"
         reading.prefixes = read_context(context, context_at, reading.prefixes, reading.problems)
-    fields = {name: member for name, member in value.items() if name not in _NOT_KEPT}
+    fields = dict(value)
+    for name in _NOT_KEPT:
+        fields.pop(name, None)
     members = read_members(reading, fields, at, shape.fields, shape.required, extensible=True)
     for step, message in shape.check(value):
         reading.fault(at + step, message)
@@ -163,4 +165,4 @@ def read_event(reading: Reading, value: JsonValue, at: str) -> Event | None:
 
 
 # EPCIS 2.0, section 14.3: recordTime is ignored on capture.
-_NOT_KEPT: Final = frozenset({"@context", "type", "recordTime"})
+_NOT_KEPT: Final = ("@context", "type", "recordTime")
