@@ -24,6 +24,7 @@ from ledger.domain.events import (
     SENSOR_METADATA_NAMES,
     SENSOR_REPORT_NAMES,
     AggregationEvent,
+    BizTransaction,
     Event,
     Extensions,
     ObjectEvent,
@@ -45,15 +46,15 @@ Version: TypeAlias = Literal["2.0", "2.1"]
 
 def event_hash(event: Event, version: Version) -> str:
     """The event hash ID, as in ni:///sha-256;6ae9...39d7?ver=CBV2.0."""
-    return _wrap(prehash(event, version), version)
+    return _wrap(_digest(prehash(event, version)), version)
 
 
 def event_hashes(event: Event) -> tuple[str, str]:
     """The event hash IDs of CBV 2.0 and 2.1, for most events at the cost of one."""
     places = (event.read_point, event.biz_location)
     differs = event.sensor_elements or any(place and place.extensions for place in places)
-    older = prehash(event, "2.0")
-    newer = prehash(event, "2.1") if differs else older
+    older = _digest(prehash(event, "2.0"))
+    newer = _digest(prehash(event, "2.1")) if differs else older
     return _wrap(older, "2.0"), _wrap(newer, "2.1")
 
 
@@ -61,73 +62,84 @@ def prehash(event: Event, version: Version) -> str:
     """The text that is hashed: what the event says, in canonical order and without separators."""
     inline = version == "2.1"
     namespaces = event.namespaces
-    read_point = _place("readPoint", event.read_point, namespaces)
-    biz_location = _place("bizLocation", event.biz_location, namespaces)
+    read_point, of_read_point = _place("readPoint", event.read_point, namespaces, inline=inline)
+    biz_location, of_location = _place("bizLocation", event.biz_location, namespaces, inline=inline)
     sensors = [_sensor_element(element, namespaces, inline=inline) for element in event.sensor_elements]
-    parts = [
-        f"eventType={event.type}",
-        f"eventTime={format_time(event.event_time)}",
-        f"eventTimeZoneOffset={event.time_zone_offset}",
-        *_what(event),
-        *_word("bizStep", event.biz_step, vocabulary.BIZ_STEP),
-        *_word("disposition", event.disposition, vocabulary.DISPOSITION),
-        *_persistent_disposition(event),
-        *(read_point if inline else read_point[:1]),
-        *(biz_location if inline else biz_location[:1]),
-        *_list("bizTransactionList", _biz_transactions(event)),
-        *_list("sourceList", _ends("source", event.sources)),
-        *_list("destinationList", _ends("destination", event.destinations)),
-        *(["sensorElementList"] if inline and sensors else []),
-        *sorted(standard for standard, _ in sensors),
-        *(["ilmd", _extensions(event.ilmd, namespaces)] if event.ilmd else []),
-    ]
-    if not inline:
-        parts += [f"readPoint{read_point[1]}"] if read_point[1:] else []
-        parts += [f"bizLocation{biz_location[1]}"] if biz_location[1:] else []
-        parts += sorted(f"sensorElement{extensions}" for _, extensions in sensors if extensions)
-    parts.append(_extensions(event.extensions, namespaces))
-    return "".join(parts)
+    of_sensors = "".join(sorted(f"sensorElement{extensions}" for _, extensions in sensors if extensions))
+    return "".join(
+        (
+            f"eventType={event.type}",
+            f"eventTime={format_time(event.event_time)}",
+            f"eventTimeZoneOffset={event.time_zone_offset}",
+            _what(event),
+            _word("bizStep", event.biz_step, vocabulary.BIZ_STEP),
+            _word("disposition", event.disposition, vocabulary.DISPOSITION),
+            _persistent_disposition(event),
+            read_point,
+            biz_location,
+            _list("bizTransactionList", map(_biz_transaction, event.biz_transactions)),
+            _list("sourceList", [_end("source", entry) for entry in event.sources]),
+            _list("destinationList", [_end("destination", entry) for entry in event.destinations]),
+            "sensorElementList" if inline and sensors else "",
+            *sorted(standard for standard, _ in sensors),
+            f"ilmd{_extensions(event.ilmd, namespaces)}" if event.ilmd else "",
+            of_read_point,
+            of_location,
+            of_sensors,
+            _extensions(event.extensions, namespaces),
+        )
+    )
 
 
-def _wrap(text: str, version: Version) -> str:
-    return f"ni:///sha-256;{hashlib.sha256(text.encode()).hexdigest()}?ver=CBV{version}"
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _what(event: Event) -> Iterator[str]:
+def _wrap(digest: str, version: Version) -> str:
+    return f"ni:///sha-256;{digest}?ver=CBV{version}"
+
+
+def _what(event: Event) -> str:
+    action = f"action={event.action}" if event.action else ""
     match event:
         case ObjectEvent():
-            yield from _epcs("epcList", event.epcs)
-            yield from _quantities("quantityList", event.quantities)
+            what = _epcs("epcList", event.epcs) + _quantities("quantityList", event.quantities)
         case TransactionEvent():
-            yield from _epcs("epcList", event.epcs)
-            yield from _uri("parentID", event.parent_id)
-            yield from _quantities("quantityList", event.quantities)
+            what = (
+                _epcs("epcList", event.epcs)
+                + _uri("parentID", event.parent_id)
+                + _quantities("quantityList", event.quantities)
+            )
         case AggregationEvent():  # and AssociationEvent
-            yield from _uri("parentID", event.parent_id)
-            yield from _epcs("childEPCs", event.child_epcs)
-            yield from _quantities("childQuantityList", event.child_quantities)
+            what = (
+                _uri("parentID", event.parent_id)
+                + _epcs("childEPCs", event.child_epcs)
+                + _quantities("childQuantityList", event.child_quantities)
+            )
         case TransformationEvent():
-            yield from _epcs("inputEPCList", event.input_epcs)
-            yield from _quantities("inputQuantityList", event.input_quantities)
-            yield from _epcs("outputEPCList", event.output_epcs)
-            yield from _quantities("outputQuantityList", event.output_quantities)
-    if event.action:
-        yield f"action={event.action}"
-    if isinstance(event, TransformationEvent):
-        yield from _uri("transformationID", event.transformation_id)
+            what = (
+                _epcs("inputEPCList", event.input_epcs)
+                + _quantities("inputQuantityList", event.input_quantities)
+                + _epcs("outputEPCList", event.output_epcs)
+                + _quantities("outputQuantityList", event.output_quantities)
+            )
+            return what + action + _uri("transformationID", event.transformation_id)
+        case _:
+            what = ""
+    return what + action
 
 
-def _list(name: str, entries: Iterable[str]) -> list[str]:
+def _list(name: str, entries: Iterable[str]) -> str:
     """The name once, then the entries by code point; nothing for an empty list."""
-    ordered = sorted(entries)
-    return [name, *ordered] if ordered else []
+    ordered = "".join(sorted(entries))
+    return name + ordered if ordered else ""
 
 
-def _epcs(name: str, epcs: Iterable[str]) -> list[str]:
+def _epcs(name: str, epcs: Iterable[str]) -> str:
     return _list(name, [f"epc={_identifier(epc)}" for epc in epcs])
 
 
-def _quantities(name: str, quantities: Iterable[Quantity]) -> list[str]:
+def _quantities(name: str, quantities: Iterable[Quantity]) -> str:
     return _list(name, map(_quantity, quantities))
 
 
@@ -137,45 +149,48 @@ def _quantity(entry: Quantity) -> str:
     return f"quantityElementepcClass={_identifier(entry.epc_class)}{quantity}{uom}"
 
 
-def _uri(name: str, uri: str | None) -> list[str]:
-    return [] if uri is None else [f"{name}={_identifier(uri)}"]
+def _uri(name: str, uri: str | None) -> str:
+    return "" if uri is None else f"{name}={_identifier(uri)}"
 
 
-def _word(name: str, word: str | None, words: Vocabulary) -> list[str]:
+def _word(name: str, word: str | None, words: Vocabulary) -> str:
     if word is None:
-        return []
-    return [f"{name}={words.expand(word) if word in words.words else _normalise(word)}"]
+        return ""
+    return f"{name}={words.expand(word) if word in words.words else _normalise(word)}"
 
 
-def _persistent_disposition(event: Event) -> Iterator[str]:
-    if event.persistent_disposition:
-        yield "persistentDisposition"
-        for name, words in (
-            ("set", event.persistent_disposition.set),
-            ("unset", event.persistent_disposition.unset),
-        ):
-            yield from sorted(part for word in words for part in _word(name, word, vocabulary.DISPOSITION))
+def _persistent_disposition(event: Event) -> str:
+    changed = event.persistent_disposition
+    if changed is None:
+        return ""
+    parts = (("set", changed.set), ("unset", changed.unset))
+    return "persistentDisposition" + "".join(
+        part
+        for name, words in parts
+        for part in sorted(_word(name, word, vocabulary.DISPOSITION) for word in words)
+    )
 
 
-def _place(name: str, place: Place | None, namespaces: Mapping[str, str]) -> list[str]:
-    """Up to two parts: the place, and its extensions if any."""
+def _place(name: str, place: Place | None, namespaces: Mapping[str, str], *, inline: bool) -> tuple[str, str]:
+    """The place, and what follows it elsewhere: its extensions, where they are not inline."""
     if place is None:
-        return []
+        return "", ""
     standard = f"{name}id={_identifier(place.uri)}"
-    return [standard, _extensions(place.extensions, namespaces)] if place.extensions else [standard]
+    if not place.extensions:
+        return standard, ""
+    own = _extensions(place.extensions, namespaces)
+    return (standard + own, "") if inline else (standard, name + own)
 
 
-def _biz_transactions(event: Event) -> Iterator[str]:
-    for entry in event.biz_transactions:
-        # The type goes before the value, and takes part in the order of the list.
-        kind = "".join(_word("type", entry.type, vocabulary.BIZ_TRANSACTION_TYPE))
-        yield f"{kind}bizTransaction={_identifier(entry.uri)}"
+def _biz_transaction(entry: BizTransaction) -> str:
+    # The type goes before the value, and takes part in the order of the list.
+    kind = _word("type", entry.type, vocabulary.BIZ_TRANSACTION_TYPE)
+    return f"{kind}bizTransaction={_identifier(entry.uri)}"
 
 
-def _ends(name: str, entries: Iterable[SourceOrDestination]) -> Iterator[str]:
-    for entry in entries:
-        kind = "".join(_word("type", entry.type, vocabulary.SOURCE_DESTINATION_TYPE))
-        yield f"{kind}{name}={_identifier(entry.uri)}"
+def _end(name: str, entry: SourceOrDestination) -> str:
+    kind = _word("type", entry.type, vocabulary.SOURCE_DESTINATION_TYPE)
+    return f"{kind}{name}={_identifier(entry.uri)}"
 
 
 def _sensor_element(
@@ -262,11 +277,13 @@ def _qualify(name: str, namespaces: Mapping[str, str]) -> str:
     namespace = namespaces.get(prefix) or _HASHED_PREFIXES.get(prefix)
     if namespace is None:
         namespace, local = _LAST_STEP.fullmatch(name).groups()  # type: ignore[union-attr]
-    return f"{{{_GS1_VOC.sub(vocabulary.GS1_VOC, namespace)}}}{local}"
+    if namespace.startswith(_OTHER_GS1_VOC):
+        namespace = vocabulary.GS1_VOC + namespace.removeprefix(_OTHER_GS1_VOC)
+    return f"{{{namespace}}}{local}"
 
 
 _LAST_STEP: Final = re.compile(r"(.*[:/#])(.*)", re.DOTALL)
-_GS1_VOC: Final = re.compile(r"^https://gs1\.org/voc/")
+_OTHER_GS1_VOC: Final = "https://gs1.org/voc/"
 
 
 def _plain(value: str | bool | int | float) -> str:
