@@ -8,7 +8,6 @@ import codecs
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -18,7 +17,7 @@ from ledger.domain.access import claimed_uris
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
 from ledger.domain.epc_format import new_company_prefixes
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
-from ledger.domain.event_facts import event_facts
+from ledger.domain.event_facts import event_facts, to_ms
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
@@ -29,6 +28,8 @@ from ledger.rules import judge_events, know_places
 from ledger.xml import parse_xml
 
 ErrorBehaviour = Literal["rollback", "proceed"]
+MaySpeak = Callable[[str], bool]
+"""Whether the submitter may speak for an identifier."""
 
 RECEIPT_FORMAT = "suyuan-receipt/1"
 
@@ -88,13 +89,14 @@ def _capture(
     """The job, and the events of the document that now stand in the log."""
     spelled = document.company_prefixes
     drafts = [_draft(pointer, event, spelled.get(pointer, frozenset())) for pointer, event in document.events]
-    foreign = _find_foreign(node, submitter, drafts)
+    may_speak = _speaker(node, submitter)
+    foreign = _find_foreign(node, submitter, may_speak, drafts)
     if error_behaviour == "rollback":
         _refuse(document.problems, foreign)
     refused = {problem.pointer for problem in foreign}
     allowed = [draft for draft in drafts if draft.pointer not in refused]
     world = know_places(node, [draft.event for draft in allowed])
-    own, unasked = _find_own(node, submitter, document.master_data)
+    own, unasked = _find_own(may_speak, document.master_data)
     with node.store.append() as batch:
         created_ms = max(node.clock(), batch.recorded_at_ms)
         captured, fresh, conflicts = _sort_out(batch, allowed)
@@ -161,7 +163,7 @@ def _refuse(problems: Sequence[Problem], foreign: Sequence[Problem]) -> None:
 
 
 def _find_own(
-    node: Node, submitter: ApiKey, entries: Iterable[MasterData]
+    may_speak: MaySpeak, entries: Iterable[MasterData]
 ) -> tuple[list[MasterData], list[tuple[str, Problem]]]:
     """The master data that the submitter may give, and a warning for each of the others.
 
@@ -196,7 +198,7 @@ def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draf
     return Draft(
         pointer=pointer,
         event=event,
-        identity=EventIdentity(event_id, None if declared is None else _milliseconds(declared)),
+        identity=EventIdentity(event_id, None if declared is None else to_ms(declared)),
         body=fast_json.encode(event_to_json(event)),
         links=links,
         ids_count=len(keys),
@@ -211,6 +213,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
+def _speaker(node: Node, submitter: ApiKey) -> MaySpeak:
     """Whether the submitter may speak for an identifier; each is looked up once."""
     party = node.store.party(submitter.party_id)
     account = party.account if party else b""
@@ -218,14 +221,16 @@ def speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
     return cache(lambda uri: prefixes.may_speak(account, uri))
 
 
-def _find_foreign(node: Node, submitter: ApiKey, drafts: Iterable[Draft]) -> list[Problem]:
+def _find_foreign(
+    node: Node, submitter: ApiKey, may_speak: MaySpeak, drafts: Iterable[Draft]
+) -> list[Problem]:
     """One problem for each event whose submitter may not speak for an identifier in it."""
     may_speak, prefixes = speaker(node, submitter), node.prefixes.index()
     problems = []
     for draft in drafts:
         for uri in claimed_uris(draft.event):
             if not may_speak(uri):
-                holder = next((entry.text for entry in prefixes.above(uri)), "")
+                holder = next((entry.text for entry in node.prefixes.index().above(uri)), "")
                 problems.append(
                     Problem(
                         draft.pointer,
@@ -280,7 +285,7 @@ def _place(
         log_index=log_index,
         identity=draft.identity,
         event_type=event.type,
-        event_time_ms=_milliseconds(event.event_time),
+        event_time_ms=to_ms(event.event_time),
         recorded_at_ms=recorded_at_ms,
         action=event.action,
         biz_step=event.biz_step,

@@ -418,9 +418,10 @@ def _context(namespaces: Mapping[str, str]) -> list[JsonValue]:
 
 def _present(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Without what is None or empty: an event says what happened, and nothing by silence."""
-    return {
-        name: value for name, value in members.items() if value is not None and value != [] and value != {}
-    }
+    return {name: value for name, value in members.items() if value or value not in _EMPTY}
+
+
+_EMPTY: Final[tuple[JsonValue, ...]] = (None, [], {})
 
 
 def _number(number: Decimal) -> int | float:
