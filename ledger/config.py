@@ -43,7 +43,8 @@ class Settings:
         "", "hosts in your own network that webhooks may call, e.g. localhost,erp.lan; *: all"
     )
     printers: str = _setting(
-        "", "label printers by name, e.g. dock=tcp://10.0.0.9:9100,file=spool:///var/spool/labels"
+        "",
+        "label printers by name, e.g. dock=tcp://10.0.0.9:9100,laser=ipp://10.0.0.8/ipp/print,file=spool:///var/spool/labels",
     )
     mqtt_url: str = _setting(
         "", "MQTT broker that carriers send to, e.g. mqtts://user:password@host:8883; empty: none"

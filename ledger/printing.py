@@ -15,9 +15,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Final, Literal
 
-from labels import Print, Template, find_template, layout, prepare_print, to_zpl
+from labels import Print, Template, find_template, layout, prepare_print, write_labels
 from labels.printer import SEND_SECONDS, InDoubt, NotReady, connect
 from ledger.capture import capture
 from ledger.domain import print_job
@@ -32,7 +33,7 @@ from ledger.domain.errors import (
 )
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.print_job import PrintJob, chunk_document, parse_serials
-from ledger.domain.printer_address import PrinterAddress, parse_printers
+from ledger.domain.printer_address import PrinterAddress, PrintFormat, parse_printers
 from ledger.label import DEFAULT_TEMPLATE, item_label
 from ledger.node import Node
 from ledger.ports import ApiKey
@@ -95,8 +96,7 @@ def create_job(node: Node, key: ApiKey, order: PrintOrder) -> PrintJob:
     )
     _find_printer(node, job.printer)
     _check_right(node, key, job)
-    for position in {0, order.count - 1}:
-        render(node, job, range(position, position + 1))
+    prepare(node, job, {0, order.count - 1})
     node.store.add_print_job(job)
     return job
 
@@ -190,15 +190,14 @@ def _check_right(node: Node, key: ApiKey, job: PrintJob) -> None:
 # ------------------------------------------------------------------ rendering
 
 
-def render(node: Node, job: PrintJob, positions: Iterable[int]) -> tuple[bytes, float]:
-    """The labels as ZPL, every symbol read back, and the least error correction left unused.
+def prepare(node: Node, job: PrintJob, positions: Iterable[int]) -> list[Print]:
+    """The labels, every symbol read back.
 
     Raises Invalid naming the serial whose label cannot be laid out, or does not read back as it should.
     """
     template = find_template(job.template, node.settings.templates_path)
     fields = json.loads(job.fields)
-    prints = [_prepare(node, job, position, template, fields) for position in positions]
-    return b"".join(map(to_zpl, prints)), min(label.quality for label in prints)
+    return [_prepare(node, job, position, template, fields) for position in positions]
 
 
 def _prepare(
@@ -286,17 +285,20 @@ class PrintRunner:
         node = self._node
         try:
             self._check_key(job)
-            content, quality = render(node, job, range(job.start, print_job.next_position(job)))
+            prints = prepare(node, job, range(job.start, print_job.next_position(job)))
         except (Invalid, NotFound, NotAllowed) as error:
             _change(node, job, _stopping(str(error)))
             return "stopped"
+        claimed = job
         try:
             node.check_not_halted()
-            with connect(_find_printer(node, job.printer), self._send_seconds) as connection:
-                claimed = self._claim(job, quality)
-                connection.send(_chunk_name(claimed), content)
+            printer = _find_printer(node, job.printer)
+            content = _write(prints, printer.format)
+            with connect(printer, self._send_seconds) as connection:
+                claimed = self._claim(job, min(label.quality for label in prints))
+                connection.send(_chunk_name(claimed, printer.format), content)
         except (NotReady, NotFound, ForkDetected) as error:
-            return self._postpone(job, str(error))
+            return self._postpone(claimed, str(error))
         except InDoubt as error:
             return self._put_in_doubt(claimed, str(error))
         # Should we stop here, the chunk is in doubt although it is on paper: that is for a person to see.
@@ -343,6 +345,12 @@ def _stopping(problem: str) -> Change:
     return lambda job: print_job.stop(job, problem)
 
 
-def _chunk_name(job: PrintJob) -> str:
-    """Of a file in a spool folder: never the same for two sendings."""
-    return f"{job.job_id}-{job.start:06}-{job.reprints}.zpl"
+def _write(prints: Iterable[Print], print_format: PrintFormat) -> bytes:
+    out = BytesIO()
+    write_labels(prints, out, print_format)
+    return out.getvalue()
+
+
+def _chunk_name(job: PrintJob, print_format: PrintFormat) -> str:
+    """Of a file in a spool folder: never the same for two sendings of which one may be on paper."""
+    return f"{job.job_id}-{job.start:06}-{job.reprints}.{print_format}"

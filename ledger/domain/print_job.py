@@ -5,7 +5,9 @@ of it, it is RECORDING, and its event is captured. We never know what became of 
 interrupted: it is in DOUBT, and is sent again only by somebody who looked, with a reason that is recorded.
 
     waiting -> printing -> recording -> waiting ... -> done
-                  |            ^
+       ^  refused |            ^
+       +----------+            |
+                  |            |
                   v   confirm  |        reprint: back to waiting, the chunk unclaimed
                 doubt ---------+
 
@@ -152,10 +154,14 @@ def finish(job: PrintJob) -> PrintJob:
 
 
 def postpone(job: PrintJob, problem: str, now_ms: int) -> PrintJob:
-    """What was to be done could not be begun; it is tried again, after pauses that grow to a minute."""
-    _expect(job, "waiting", "recording")
+    """What was to be done could not be begun; it is tried again, after pauses that grow to a minute.
+
+    A chunk that was claimed is given back: the printer has refused all of it.
+    """
+    _expect(job, "waiting", "printing", "recording")
     pause_ms = min(1000 * 2 ** min(job.attempts, 10), _PAUSE_MS_MAX)
-    return replace(job, attempts=job.attempts + 1, due_ms=now_ms + pause_ms, problem=problem)
+    later = replace(job, attempts=job.attempts + 1, due_ms=now_ms + pause_ms, problem=problem)
+    return replace(later, state="waiting", position=job.start) if job.state == "printing" else later
 
 
 def put_in_doubt(job: PrintJob, problem: str) -> PrintJob:

@@ -9,7 +9,7 @@ import pytest
 from labels import find_template, layout, prepare_print, to_zpl
 from labels.printer import InDoubt, NotReady, connect, read_faults
 from ledger.domain.errors import Invalid
-from ledger.domain.printer_address import SpoolAddress, TcpAddress, parse_printers
+from ledger.domain.printer_address import IppAddress, SpoolAddress, TcpAddress, parse_printers
 from tests.labels.fake_printer import FakePrinter, run_printer
 from tests.labels.samples import CONTENTS
 
@@ -36,6 +36,13 @@ def test_a_printer_that_does_not_know_the_status_question_prints_all_the_same(pr
     printer.answers_status = False
     send(printer)
     assert len(printer.taken) == 3
+
+
+def test_a_printer_of_pdf_is_not_asked_in_zpl(printer: FakePrinter) -> None:
+    printer.faults.add("paper")
+    with connect(TcpAddress("127.0.0.1", printer.port, "pdf"), 10) as connection:
+        connection.send("job-000000-0.pdf", LABEL)
+    assert len(printer.taken) == 1
 
 
 @pytest.mark.parametrize(
@@ -98,6 +105,16 @@ def test_printers_are_named_by_the_operator() -> None:
         "a": TcpAddress("::1", 91),
         "file": SpoolAddress("/var/spool"),
     }
+    assert parse_printers("a=ipp://laser,b=ipp://[::1]:8631/printers/x,c=ipp://h/") == {
+        "a": IppAddress("laser", 631, "/ipp/print"),
+        "b": IppAddress("::1", 8631, "/printers/x"),
+        "c": IppAddress("h", 631, "/"),
+    }
+    assert parse_printers("a=tcp://h?format=pdf,b=spool:///s?format=pdf,c=tcp://h:91?format=zpl") == {
+        "a": TcpAddress("h", 9100, "pdf"),
+        "b": SpoolAddress("/s", "pdf"),
+        "c": TcpAddress("h", 91),
+    }
     assert parse_printers("") == {}
 
 
@@ -111,6 +128,12 @@ def test_printers_are_named_by_the_operator() -> None:
         "a=tcp://h:70000",
         "a=spool://x",
         "a=tcp://h,a=tcp://i",
+        "a=ipp://",
+        "a=ipp://h:0",
+        "a=ipp://h:631?format=zpl",
+        "a=tcp://h?format=png",
+        "a=tcp://h/path",
+        "a=ipps://h",
     ],
 )
 def test_a_wrong_printer_is_refused(text: str) -> None:

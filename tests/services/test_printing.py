@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zxingcpp
 from PIL import Image
 
 from labels import printing
@@ -34,6 +35,8 @@ from ledger.printing import (
 )
 from tests.anchoring import Faults
 from tests.labels.fake_printer import FakePrinter, run_printer
+from tests.labels.ipp_printer import run_ipp_printer
+from tests.labels.renderers import render_pages
 from tests.services.world import World
 
 GTIN = "09506000134352"
@@ -59,6 +62,10 @@ class Desk:
 
     def job(self, job: PrintJob) -> PrintJob:
         return find_job(self.node, self.key, job.job_id)
+
+    def use_printer(self, address: str) -> None:
+        self.node = replace(self.node, settings=replace(self.node.settings, printers=f"dock={address}"))
+        self.runner = PrintRunner(self.node, send_seconds=20)
 
     def work(self, job: PrintJob) -> PrintJob:
         """Take steps until the job rests: done, in doubt, stopped, paused or postponed."""
@@ -111,13 +118,42 @@ def test_every_label_is_printed_in_order_and_recorded(desk: Desk) -> None:
 def test_a_spool_folder_gets_a_file_for_each_chunk(desk: Desk, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
-    desk.node = replace(desk.node, settings=replace(desk.node.settings, printers=f"dock=spool://{spool}"))
-    desk.runner = PrintRunner(desk.node)
+    desk.use_printer(f"spool://{spool}")
     job = desk.order()
     assert desk.work(job).state == "done"
     files = sorted(spool.iterdir())
     assert [path.name for path in files] == [f"{job.job_id}-{n:06}-0.zpl" for n in (0, CHUNK_LABELS)]
     assert [path.read_bytes().count(b"^XZ") for path in files] == [CHUNK_LABELS, 3]
+
+
+def test_a_spool_folder_gets_pdf_when_the_operator_says_so(desk: Desk, tmp_path: Path) -> None:
+    desk.use_printer(f"spool://{tmp_path}?format=pdf")
+    job = desk.order(count=2)
+    assert desk.work(job).state == "done"
+    (file,) = tmp_path.glob("*-0.pdf")
+    assert _serials_on(file.read_bytes()) == ["SN0001", "SN0002"]
+
+
+def test_an_ipp_printer_prints_a_job_and_what_it_refused_without_a_doubt(desk: Desk, tmp_path: Path) -> None:
+    with run_ipp_printer(tmp_path) as printer:
+        desk.use_printer(printer.address.uri)
+        job = desk.order()
+        printer.spool.rename(tmp_path / "elsewhere")
+        waiting = desk.work(job)
+        assert (waiting.state, waiting.position, desk.events()) == ("waiting", 0, [])
+        assert "the printer refused" in waiting.problem
+        (tmp_path / "elsewhere").rename(printer.spool)
+        desk.world.clock.now_ms += 1_000
+        assert desk.work(job).state == "done"
+        documents = printer.printed()
+    printed = [serial for document in documents for serial in _serials_on(document)]
+    assert printed == [job.serials[number] for number in range(TOTAL)]
+    assert [len(event["epcList"]) for event in desk.events()] == [CHUNK_LABELS, TOTAL - CHUNK_LABELS]
+
+
+def _serials_on(document: bytes) -> list[str]:
+    pages = (zxingcpp.read_barcode(page) for page in render_pages(document, 203))
+    return [code.text.rpartition("/21/")[2] for code in pages if code]
 
 
 # ------------------------------------------------------------------ whatever is lost
@@ -232,8 +268,7 @@ def test_out_of_paper_is_shown_and_printing_goes_on_when_there_is_some(desk: Des
 
 def test_an_unreachable_printer_is_named_and_tried_again_with_growing_pauses(desk: Desk) -> None:
     job = desk.order(count=1)
-    desk.node = replace(desk.node, settings=replace(desk.node.settings, printers="dock=tcp://127.0.0.1:1"))
-    desk.runner = PrintRunner(desk.node)
+    desk.use_printer("tcp://127.0.0.1:1")
     pauses = []
     for _ in range(8):
         now = desk.work(job)
