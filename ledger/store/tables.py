@@ -91,6 +91,7 @@ event = Table(
         sqlite_where=IS_EVENT,
         postgresql_where=IS_EVENT,
     ),
+    Index("event_in_log", "log_index", sqlite_where=IS_EVENT, postgresql_where=IS_EVENT),
     Index("event_by_record_time", "recorded_at_ms", "log_index"),
     Index("event_by_biz_step", "biz_step", "event_time_ms", "log_index"),
     Index("event_by_disposition", "disposition", "event_time_ms", "log_index"),

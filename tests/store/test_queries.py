@@ -335,6 +335,7 @@ PLANS: dict[str, tuple[dict[str, str], str]] = {
     "a place": ({"EQ_readPoint": DOCK}, "event_by_read_point (read_point=?"),
     "a time": ({"GE_eventTime": NOON, "orderBy": "eventTime"}, "event_by_time (event_time_ms>?"),
     "the newest": ({"orderBy": "eventTime"}, "event_by_time"),
+    "the last recorded": ({"orderBy": "recordTime"}, "event_in_log (log_index<?"),
     "a record time": ({"GE_recordTime": NOON}, "event_by_record_time (recorded_at_ms>?)"),
     "an eventID": ({"EQ_eventID": "urn:ex:5"}, "(event_id=?"),
     "errors": ({"EXISTS_errorDeclaration": "true"}, "event_text USING PRIMARY KEY (name=? AND text=?"),

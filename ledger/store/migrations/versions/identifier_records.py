@@ -1,4 +1,4 @@
-"""Records of identifiers; and the index by event time without the changes of records, which are no events."""
+"""Records of identifiers; and indexes of the events without the changes of records, which are none."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,3 +30,4 @@ def upgrade() -> None:
         sqlite_where=is_event,
         postgresql_where=is_event,
     )
+    op.create_index("event_in_log", "event", ["log_index"], sqlite_where=is_event, postgresql_where=is_event)
