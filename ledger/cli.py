@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     prove.add_argument("id", metavar="ID", help="an identifier, or an eventID with --event")
     prove.add_argument("--event", action="store_true", help="ID is an eventID")
+    prove.add_argument("--exact", action="store_true", help="under no other identifier of the same item")
     prove.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     prove.set_defaults(run="ledger.commands:run_prove")
 

@@ -17,8 +17,10 @@ from ledger.client import Client, NodeUnavailable
 from ledger.config import Settings
 from ledger.domain.authenticity import NotChecked, NotSigned, Signed, check_label, read_keys
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
+from ledger.domain.identifiers import parse_identifier
 from ledger.domain.month import Month
 from ledger.domain.scan import normalise_scan
+from ledger.equivalence import reached_item
 from ledger.intake import (
     Capture,
     Captured,
@@ -147,11 +149,18 @@ def demo_key(settings: Settings, role: str) -> str:
 
 def run_prove(arguments: argparse.Namespace) -> int:
     with opened_node() as node:
-        prove = prove_event if arguments.event else prove_item
-        bundle = prove(node, arguments.id)
+        bundle = prove_event(node, arguments.id) if arguments.event else _prove_item(node, arguments)
     arguments.output.write_bytes(bundle)
     print(f"{arguments.output}: {len(bundle)} bytes; `suyuan verify {arguments.output}` checks it")
     return 0
+
+
+def _prove_item(node: Node, arguments: argparse.Namespace) -> bytes:
+    asked = parse_identifier(arguments.id).uri
+    subject = asked if arguments.exact else reached_item(node, asked)
+    if subject != asked:
+        print(f"nothing was captured under {asked}; both owners registered that it is {subject}, proved here")
+    return prove_item(node, subject)
 
 
 def run_label(arguments: argparse.Namespace) -> int:

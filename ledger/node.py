@@ -14,7 +14,9 @@ from ledger.domain.access import GS1, PrefixIndex
 from ledger.domain.checkpoint import LogSigner
 from ledger.domain.epc_format import prefix_length
 from ledger.domain.errors import ForkDetected, NotFound
-from ledger.ports import Store
+from ledger.domain.registry import RegistryState
+from ledger.ports import RegistryHead, Store
+from ledger.registry import RegistryCopy
 from ledger.verify import Trust
 
 PREFIXES_FRESH_MS = 2_000
@@ -41,6 +43,11 @@ class Prefixes:
         self._index = PrefixIndex()
         self._registered: frozenset[str] = frozenset()
         self._spelled: frozenset[str] = frozenset()
+        self._copy = RegistryCopy(store)
+
+    def registry(self) -> tuple[RegistryState, RegistryHead]:
+        """All that is registered, and as of which block; decisions about captures go by `index`."""
+        return self._copy.read()
 
     def index(self) -> PrefixIndex:
         self._refresh()

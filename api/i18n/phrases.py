@@ -477,9 +477,84 @@ TEXTS: Final[dict[str, Phrase]] = {
     ),
     "minutes": ("{count} 分钟", "{count} min"),
     "hours": ("{count} 小时", "{count} h"),
+    # registry
+    "registry": ("标识前缀登记", "Registry of identifier prefixes"),
+    "registry_says": (
+        "谁持有哪个前缀、自何时起。以链上登记合约为准，已读至最终区块 {block}。",
+        "Who holds which prefix, and since when: as the contract says, read up to final block {block}.",
+    ),
+    "registry_unread": ("尚未从链上读取登记。", "Nothing has been read from the chain yet."),
+    "registry_scheme": ("标识体系", "Scheme"),
+    "registry_prefix": ("前缀", "Prefix"),
+    "registry_find": ("查询", "Look up"),
+    "registry_all": ("全部前缀", "All prefixes"),
+    "registry_root": ("根", "root"),
+    "registry_below": ("下级前缀", "Prefixes below"),
+    "registry_more": ("以下还有更多：打开前缀查看。", "There are more below: open a prefix to see them."),
+    "registry_since": ("自 {time}", "since {time}"),
+    "registry_owner": ("持有者", "Holder"),
+    "registry_above": ("上级", "Under"),
+    "registry_endpoint": ("服务节点", "Served by"),
+    "registry_log": ("日志", "Log"),
+    "registry_offered": ("拟转让给", "Offered to"),
+    "registry_delegates": ("受托账户", "May act for it"),
+    "registry_until": ("至 {time}", "until {time}"),
+    "registry_ended": ("已于 {time} 到期", "ended {time}"),
+    "registry_endless": ("不限期", "without end"),
+    "registry_same": ("等同于", "Same as"),
+    "registry_one_sided": ("对方尚未确认", "not in force: only one side says so"),
+    "registry_held": ("历任持有者", "Who held it"),
+    "registry_now": ("至今", "now"),
+    "registry_history": ("登记历史", "History"),
+    "registry_block": ("区块 {block}", "block {block}"),
+    "registry_json": ("全部内容（JSON，含完整交易号）", "All of it as JSON, with whole tx hashes"),
+    "registry_cut": ("仅显示最早的 {count} 项。", "The first {count} are shown."),
+    "status_active": ("有效", "active"),
+    "status_suspended": ("已暂停", "suspended"),
+    "status_revoked": ("已撤销", "revoked"),
+    "status_resting": ("上级已停用", "rests: a prefix above it is suspended or revoked"),
+    "link_registry": ("标识前缀登记", "Registry of identifier prefixes"),
+    "same_item": ("同一物品的其他标识", "Other identifiers of this item"),
+    "same_item_says": (
+        "双方前缀的持有者都在链上登记：以下标识与 {code} 指同一物品。各自的历史分别证明，不合并。",
+        "The owners of both prefixes registered on chain that these name the same item as {code}. Each has a "
+        "history of its own, proved apart; they are not merged.",
+    ),
+    "same_item_reached": (
+        "您打开的是 {asked}，其下没有记录。以下是 {code} 的历史：双方前缀持有者已在链上登记两者同物。",
+        "You opened {asked}, under which nothing was recorded. This is the history of {code}: the owners of "
+        "both prefixes registered on chain that the two name the same item.",
+    ),
     # errors
     "error_400": ("这不是有效的标识", "This is not a valid request"),
     "error_404": ("没有找到", "Not found"),
     "error_other": ("暂时无法回答", "No answer at the moment"),
     "back": ("返回首页", "Back to the start"),
 }
+
+SCHEMES: Final[dict[str, Phrase]] = {
+    "gs1": ("GS1 厂商识别代码", "GS1 company prefixes"),
+    "handle": ("Handle 与工业互联网标识", "Handles and the industrial internet"),
+    "oid": ("对象标识符 OID", "Object identifiers (OID)"),
+    "ecode": ("Ecode 编码", "Ecode"),
+    "did": ("分布式标识 DID", "Decentralised identifiers (DID)"),
+    "uri": ("其他 URI", "Other URIs"),
+}
+"""Schemes of identifiers, as the registry has them."""
+
+CHANGES: Final[dict[str, Phrase]] = {
+    "allocated": ("分配给 {who}", "Allocated to {who}"),
+    "reallocated": ("重新分配给 {who}", "Reallocated to {who}"),
+    "transferred": ("转让给 {who}", "Transferred to {who}"),
+    "transfer_offered": ("拟转让给 {who}", "Offered to {who}"),
+    "transfer_cancelled": ("撤回转让", "Offer taken back"),
+    "suspended": ("由 {who} 暂停", "Suspended by {who}"),
+    "resumed": ("由 {who} 恢复", "Resumed by {who}"),
+    "revoked": ("由 {who} 撤销", "Revoked by {who}"),
+    "endpoint_set": ("服务节点：{text}", "Served by {text}"),
+    "delegated": ("委托 {who}：{scope}，{until}", "{who} may act: {scope}, {until}"),
+    "delegate_revoked": ("终止委托 {who}：{scope}", "{who} may no longer act: {scope}"),
+    "equivalence_declared": ("声明等同于 {other}", "Said to name the same things as {other}"),
+    "equivalence_withdrawn": ("撤回等同声明：{other}", "No longer said to be the same as {other}"),
+}
+"""What happened to a registered prefix."""

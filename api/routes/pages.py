@@ -11,8 +11,11 @@ from api.i18n import choose_language
 from api.item_view import item_view
 from api.label_view import label_view
 from api.pages import render
+from api.same_view import same_view
 from api.times import time_of
 from ledger.demo.world import load_world
+from ledger.domain.identifiers import parse_identifier
+from ledger.equivalence import other_names, reached_item
 from ledger.history import item_history
 from ledger.node import Node
 from ledger.ports import AnchorState
@@ -42,15 +45,21 @@ def get_item(
 ) -> Response:
     """The history of an item with its verdict, computed for this very answer. 404 when there is no event.
 
-    `label` is the path and query of the Digital Link that was opened: then the page says what the label is.
+    Where nothing was captured under `id`, the page is of the other identifier that both owners registered for
+    the same item, and says so. `label` is the path and query of the Digital Link that was opened: then the
+    page says what the label is.
     """
     # The resolver puts its own before what came with the label, which must not name another item.
     text, label = _first(request, "id", text), _first(request, "label", label)
     history = item_history(node, text.strip(), chain_of(node))
+    asked = parse_identifier(text.strip()).uri
+    # What a label says is about the very identifier in it.
+    history = item_history(node, asked if label else reached_item(node, asked), chain_of(node))
     view = item_view(history, node.trust, choose_language(request))
     status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
     shown = label_view(node, history, label, choose_language(request)) if label else None
-    return render(request, "item.html", {"item": view, "label": shown}, status)
+    same = same_view(asked, history.uri, other_names(node, asked), choose_language(request))
+    return render(request, "item.html", {"item": view, "label": shown, "same": same}, status)
 
 
 def _first(request: Request, name: str, last: str) -> str:

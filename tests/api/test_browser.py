@@ -82,7 +82,14 @@ def page(browser: Browser, demo: Demo) -> Iterator[Page]:
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_a_page_fits_the_screen_and_can_be_read(page: Page, demo: Demo, width: int, language: str) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    for path in ("/", "/docs", f"/item?id={demo.highlights.vial}", f"/item?id={demo.highlights.retail_pack}"):
+    registry = ("/registry", "/registry?scheme=gs1&prefix=9527101")
+    for path in (
+        *registry,
+        "/",
+        "/docs",
+        f"/item?id={demo.highlights.vial}",
+        f"/item?id={demo.highlights.retail_pack}",
+    ):
         page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
