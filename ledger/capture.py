@@ -89,7 +89,7 @@ def _capture(
     """The job, and the events of the document that now stand in the log."""
     spelled = document.company_prefixes
     drafts = [_draft(pointer, event, spelled.get(pointer, frozenset())) for pointer, event in document.events]
-    may_speak = _speaker(node, submitter)
+    may_speak = speaker(node, submitter)
     foreign = _find_foreign(node, submitter, may_speak, drafts)
     if error_behaviour == "rollback":
         _refuse(document.problems, foreign)
@@ -169,7 +169,6 @@ def _find_own(
 
     They refuse nothing: documents describe the partners' places as well, for those who do not know them.
     """
-    may_speak = speaker(node, submitter)
     own: list[MasterData] = []
     unasked = []
     for entry in entries:
@@ -208,12 +207,7 @@ def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draf
     )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def speaker(node: Node, submitter: ApiKey) -> Callable[[str], bool]:
-def _speaker(node: Node, submitter: ApiKey) -> MaySpeak:
+def speaker(node: Node, submitter: ApiKey) -> MaySpeak:
     """Whether the submitter may speak for an identifier; each is looked up once."""
     party = node.store.party(submitter.party_id)
     account = party.account if party else b""
@@ -225,7 +219,6 @@ def _find_foreign(
     node: Node, submitter: ApiKey, may_speak: MaySpeak, drafts: Iterable[Draft]
 ) -> list[Problem]:
     """One problem for each event whose submitter may not speak for an identifier in it."""
-    may_speak, prefixes = speaker(node, submitter), node.prefixes.index()
     problems = []
     for draft in drafts:
         for uri in claimed_uris(draft.event):
