@@ -1,9 +1,11 @@
 """`python -m ledger.deliver`: sends what subscriptions report, prints labels, watches the cold chain.
 
-It ends when its standard input ends.
+It ends when its standard input ends, or at SIGTERM: after the reports and the chunks of labels that
+are under way; what was printed is recorded first.
 """
 
 import logging
+import signal
 import sys
 import threading
 
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     when_parent_ends(stop.set)
     try:
         settings = Settings.from_env()

@@ -10,25 +10,34 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-_STOP_SECONDS = 10
+STOP_SECONDS = 10.0
 
 
-def start_child(arguments: Sequence[str], env: Mapping[str, str], first_line: bytes = b"") -> "Child":
-    """Start `python <arguments>` with `first_line` on its standard input, away from our Ctrl-C."""
+def start_child(
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    first_line: bytes = b"",
+    stop_seconds: float = STOP_SECONDS,
+) -> "Child":
+    """Start `python <arguments>` with `first_line` on its standard input, away from our Ctrl-C.
+
+    Told to stop, it gets `stop_seconds` to do so.
+    """
     process = subprocess.Popen(
         [sys.executable, *arguments], env=dict(env), stdin=subprocess.PIPE, start_new_session=True
     )
     assert process.stdin
     process.stdin.write(first_line)
     process.stdin.flush()
-    return Child(process)
+    return Child(process, stop_seconds)
 
 
 class Child:
     """A running child process."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", stop_seconds: float = STOP_SECONDS) -> None:
         self.process = process
+        self._stop_seconds = stop_seconds
 
     @property
     def exit_code(self) -> int | None:
@@ -41,7 +50,7 @@ class Child:
         self.process.stdin.close()
         self.process.terminate()
         try:
-            self.process.wait(_STOP_SECONDS)
+            self.process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -222,7 +222,10 @@ class PrintRunner:
         self._busy_lock = threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
-        """Print until `stop` is set; waits while another process prints from this database."""
+        """Print until `stop` is set, and then end and record the chunks in hand.
+
+        Waits while another process prints from this database.
+        """
         while not stop.is_set():
             try:
                 with self._node.store.hold_print_lock() as alone:
@@ -256,8 +259,10 @@ class PrintRunner:
 
     def _take_turn(self, job: PrintJob, stop: threading.Event) -> None:
         try:
-            while not stop.is_set() and self.step(job.job_id) in ("printed", "recorded"):
-                pass
+            step: Step = "recorded"
+            # What was printed is recorded, even when we are told to stop meanwhile.
+            while step == "printed" or (step == "recorded" and not stop.is_set()):
+                step = self.step(job.job_id)
         except Exception:
             # Whatever it is, it must not stop the other printers; this one rests, and is tried again.
             logger.exception("print job %s", job.job_id)

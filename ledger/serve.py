@@ -23,6 +23,7 @@ from ledger.worker import FORKED, encode_account
 
 _API_SECONDS = 30
 _LOOK_SECONDS = 1.0
+_PRINTING_STOP_SECONDS = 60.0  # for the printer to take the chunk in hand; after that it is in doubt
 """How often we look after the children; a worker that fails at once is started again no faster."""
 
 _HELPER_MODULES = {"deliverer": "ledger.deliver", "listener": "ledger.listen"}
@@ -80,6 +81,10 @@ def _helpers(settings: Settings) -> list[str]:
 
 def start_helper(settings: Settings, name: str) -> Child:
     return start_child(["-m", _HELPER_MODULES[name]], _environment(settings))
+
+
+def start_deliverer(settings: Settings) -> Child:
+    return start_child(["-m", "ledger.deliver"], _environment(settings), stop_seconds=_PRINTING_STOP_SECONDS)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

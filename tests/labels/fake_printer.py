@@ -27,6 +27,7 @@ class FakePrinter:
     answers_status: bool = True
     closes_after_labels: int | None = None  # then it breaks off
     never_closes: bool = False
+    prints: threading.Event = field(default_factory=lambda: _set(threading.Event()))  # while it is set
     taken: list[bytes] = field(default_factory=list)
     connections: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -76,9 +77,15 @@ class FakePrinter:
                     socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE
                 )  # a reset, as when it crashes
                 return
+        self.prints.wait(60)
         self.taken += _LABEL.findall(received)
         if self.never_closes:
             self._stopped.wait(5)
+
+
+def _set(event: threading.Event) -> threading.Event:
+    event.set()
+    return event
 
 
 def _receive(peer: socket.socket) -> bytes:

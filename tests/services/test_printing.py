@@ -1,11 +1,13 @@
 """Print jobs: no serial is on paper twice unless reprinted with a reason, and each is recorded once."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ from labels import printing
 from labels.symbol import Symbol, encode
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from ledger.domain.print_job import CHUNK_LABELS, PrintJob
+from ledger.lifeline import start_child
 from ledger.node import Node
 from ledger.ports import Store
 from ledger.printing import (
@@ -98,9 +101,9 @@ def _serials(event: dict[str, Any]) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def desk(world: World) -> Iterator[Desk]:
+def desk(world: World, store_url: str) -> Iterator[Desk]:
     with run_printer() as printer:
-        settings = replace(world.node.settings, printers=f"dock={printer.address}")
+        settings = replace(world.node.settings, printers=f"dock={printer.address}", database_url=store_url)
         node = replace(world.node, settings=settings)
         yield Desk(world, node, printer, PrintRunner(node, send_seconds=5))
 
@@ -288,6 +291,38 @@ def test_what_is_printed_while_recording_is_refused_is_recorded_later(desk: Desk
     desk.node.settings.halt_path.unlink()
     assert desk.work(job).state == "done"
     desk.check(job)
+
+
+@pytest.mark.slow
+def test_stopped_in_the_midst_of_a_chunk_the_process_ends_and_records_it_first(desk: Desk) -> None:
+    job = desk.order()
+    desk.printer.prints.clear()
+    settings = desk.node.settings.to_env()
+    child = start_child(["-m", "ledger.deliver"], os.environ | settings, stop_seconds=60)
+    stopping = threading.Thread(target=child.stop)
+    try:
+        _wait_until(lambda: desk.job(job).state == "printing")
+        stopping.start()
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.process.wait(0.5)
+        desk.printer.prints.set()
+        stopping.join()
+    finally:
+        desk.printer.prints.set()
+        child.stop()
+    now = desk.job(job)
+    assert child.exit_code == 0
+    assert (now.state, now.start, now.position, now.problem) == ("waiting", CHUNK_LABELS, CHUNK_LABELS, "")
+    assert [len(event["epcList"]) for event in desk.events()] == [CHUNK_LABELS]
+    assert desk.work(job).state == "done"
+    desk.check(job)
+
+
+def _wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 # ------------------------------------------------------------------ orders
