@@ -1,6 +1,8 @@
 """The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
 `print_commands`, `record_commands` and `chain_commands`, of which a call loads only what it needs.
 `print_commands`, `registry_commands` and `chain_commands`, of which a call loads only what it needs.
+"""The command `suyuan`: what can be asked for. What is done about it is in `running`,
+`commands`, `print_commands`, `link_commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -88,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_print(subcommands)
     _add_records(subcommands)
     _add_master_data(subcommands)
+    _add_links(subcommands)
     _add_registry(subcommands)
     _add_keys(subcommands)
     _add_carriers(subcommands)
@@ -127,6 +130,32 @@ def _add_archive(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
     attach.set_defaults(run="ledger.commands:run_archive_attach")
     for action in (detach, attach):
         action.add_argument("month", metavar="MONTH", help="such as 2026-03, in UTC")
+def _add_links(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    links = subcommands.add_parser("links", help="where the Digital Links of your products lead")
+    actions = links.add_subparsers(required=True, metavar="ACTION")
+    importing = actions.add_parser("import", help="import .json, .csv or .xlsx; with any fault nothing")
+    importing.add_argument("file", type=Path, metavar="FILE")
+    importing.add_argument("--dry-run", action="store_true", help="only say what would change")
+    _add_key(importing, "ledger.link_commands:run_import")
+    exporting = actions.add_parser("export", help="write all links of your party as .csv or .xlsx")
+    exporting.add_argument("file", type=Path, metavar="FILE")
+    _add_key(exporting, "ledger.link_commands:run_export")
+    put = actions.add_parser("put", help="register one link")
+    for name in ("id", "link_type", "href", "title"):
+        put.add_argument(name, metavar=name.upper())
+    put.add_argument("--hreflang", default="", metavar="LANGUAGES", help="e.g. zh,en")
+    put.add_argument("--type", default="", metavar="MEDIA_TYPE", help="e.g. text/html")
+    put.add_argument("--context", default="", metavar="WORDS", help="e.g. CN")
+    put.add_argument(
+        "--default", default="", metavar="KIND", help="defaultLink, or defaultLinkMulti for one of several"
+    )
+    _add_key(put, "ledger.link_commands:run_put")
+    listing = actions.add_parser("list", help="the links of an identifier, with their ids")
+    listing.add_argument("id", metavar="ID")
+    listing.set_defaults(run="ledger.link_commands:run_list")
+    remove = actions.add_parser("remove", help="take a link away")
+    remove.add_argument("link_id", metavar="LINK_ID")
+    _add_key(remove, "ledger.link_commands:run_remove")
 
 
 def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -178,9 +207,9 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     new.add_argument("--template", default="product-50x30", help="default: %(default)s")
     new.add_argument("--dpi", type=int, default=203, help="of the printer (default: %(default)s)")
     new.add_argument("--data", action="append", default=[], metavar="NAME=TEXT", help="a field")
-    _add_print_key(new, "ledger.print_commands:run_new")
+    _add_key(new, "ledger.print_commands:run_new")
     listing = actions.add_parser("list", help="the newest jobs of your party")
-    _add_print_key(listing, "ledger.print_commands:run_list")
+    _add_key(listing, "ledger.print_commands:run_list")
     for action, meaning in (
         ("follow", "show a job's progress until it rests"),
         ("pause", "begin no further chunk"),
@@ -195,10 +224,10 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
             steering.add_argument("--reason", required=True, help="it is recorded")
             steering.add_argument("--first", default="", metavar="SERIAL")
             steering.add_argument("--count", type=int, default=1, help="default: %(default)s")
-        _add_print_key(steering, f"ledger.print_commands:run_{action}")
+        _add_key(steering, f"ledger.print_commands:run_{action}")
 
 
-def _add_print_key(parser: argparse.ArgumentParser, run: str) -> None:
+def _add_key(parser: argparse.ArgumentParser, run: str) -> None:
     parser.add_argument("--key", help="API key (default: the demo key of --role)")
     parser.add_argument("--role", default="manufacturer", help="whose demo key to use (default: %(default)s)")
     parser.set_defaults(run=run)

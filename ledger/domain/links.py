@@ -26,11 +26,10 @@ from ledger.domain.digital_link import (
     build,
     link_elements,
     parse_digital_link,
-    parse_element_string,
 )
 from ledger.domain.errors import Invalid, Problem
-from ledger.domain.identifiers import parse_identifier
 from ledger.domain.negotiation import Weighted, language_quality, media_quality, read_weights
+from ledger.domain.scan import normalise_scan
 
 GS1_VOCABULARY: Final = "https://ref.gs1.org/voc/"
 DEFAULT_LINK: Final = f"{GS1_VOCABULARY}defaultLink"
@@ -109,15 +108,16 @@ def _level(path: Sequence[Element]) -> Level:
 
 
 def parse_anchor(text: str) -> str:
-    """The anchor of what an element string, a Digital Link or an EPC URN names. Raises Invalid for others."""
-    if text.startswith("("):
-        return levels_of(link_elements(parse_element_string(text)))[0].anchor
+    """The anchor of a GS1 key, written in any way that a scanner sends or a person enters.
+
+    Raises Invalid for identifiers of other schemes, which have no links.
+    """
     if text[:4].lower() == "http":
         return levels_of(parse_digital_link(text))[0].anchor
-    identifier = parse_identifier(text)
-    if identifier.kind == "uri":
+    scan = normalise_scan(text)
+    if scan.identifier is None or scan.identifier.kind == "uri":
         raise Invalid(f"{text[:80]}: is not a GS1 key; links belong to GTINs, SSCCs and other GS1 keys")
-    return levels_of(parse_digital_link(identifier.uri))[0].anchor
+    return levels_of(link_elements(scan.elements or scan.identifier.elements))[0].anchor
 
 
 # --- reading

@@ -82,7 +82,8 @@ def test_a_serial_is_one_level_with_its_lot_and_without() -> None:
     ]
     assert {parse_anchor(text) for text in spellings} == {f"{GTIN}/21/S1"}
     assert parse_anchor("urn:epc:id:sgtin:9506000.013435.S1") == f"{GTIN}/21/S1"
-    assert parse_anchor(f"{GTIN}/22/V") == f"{GTIN}/22/V"
+    assert parse_anchor(f"{GTIN}/22/V") == parse_anchor("(01)09506000134352(22)V") == f"{GTIN}/22/V"
+    assert parse_anchor("9506000134352") == parse_anchor("]C10109506000134352") == GTIN
 
 
 @pytest.mark.parametrize(

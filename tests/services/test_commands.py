@@ -230,3 +230,33 @@ def test_a_print_job_is_ordered_followed_and_steered(
     assert "is cancelled, should be doubt" in capsys.readouterr().err
     assert main(["print", "list", *key]) == 0
     assert re.fullmatch(f"{again} file 0 of 1 cancelled\n{done}\n", capsys.readouterr().out)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{again} file 0 of 1 cancelled",
+        f"{job_id} file 2 of 2 done",
+    ]
+
+
+def test_links_are_put_imported_listed_exported_and_removed(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def links(*arguments: str, keyed: bool = True) -> str:
+        assert main(["links", *arguments, *(["--key", world.texts["factory"]] if keyed else [])]) == 0
+        return capsys.readouterr().out
+
+    link = ["9506000134352", "gs1:pip", "https://x.example/p", "Rice"]
+    assert links("put", *link, "--hreflang", "en", "--default", "defaultLink").startswith("1 added")
+    said = links("list", "(01)09506000134352", keyed=False)
+    assert "gs1:pip (default) en https://x.example/p Rice" in said
+    table = tmp_path / "links.csv"
+    assert links("export", str(table)) == f"{table}: 1 links\n"
+    table.write_text(table.read_text().replace("Rice", "Brown rice"))
+    assert links("import", str(table), "--dry-run") == "0 would be added, 1 would be changed, 0 the same\n"
+    assert links("import", str(table)) == "0 added, 1 changed, 0 the same\n"
+    assert links("remove", said.split()[0]) == f"link {said.split()[0]} is removed\n"
+    assert links("list", "9506000134352", keyed=False) == ""
+
+    table.write_text("id,linkType,href,title\n9506000134352,gs1:pip,ftp://x,\n")
+    assert main(["links", "import", str(table), "--key", world.texts["factory"]]) == 1
+    said = capsys.readouterr().err
+    assert "row 2, href: should be an absolute http or https URL" in said
+    assert "row 2, title: should be 1 to 200 printable characters" in said
