@@ -1,8 +1,6 @@
 """The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
-`print_commands`, `record_commands` and `chain_commands`, of which a call loads only what it needs.
-`print_commands`, `registry_commands` and `chain_commands`, of which a call loads only what it needs.
-"""The command `suyuan`: what can be asked for. What is done about it is in `running`,
-`commands`, `print_commands`, `link_commands` and `chain_commands`, of which a call loads only what it needs.
+`print_commands`, `record_commands`, `link_commands`, `registry_commands`, `carrier_commands` and
+`chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """

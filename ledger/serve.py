@@ -14,7 +14,7 @@ import ganache
 from ledger.anchor import AnchorWorker
 from ledger.config import Settings
 from ledger.domain.errors import ChainUnavailable, Invalid
-from ledger.lifeline import Child, start_child
+from ledger.lifeline import STOP_SECONDS, Child, start_child
 from ledger.node import Node, now_ms
 from ledger.registry import refresh_prefixes
 from ledger.setup import Account, connect_chain, connect_registry, operator_account, set_up
@@ -23,10 +23,13 @@ from ledger.worker import FORKED, encode_account
 
 _API_SECONDS = 30
 _LOOK_SECONDS = 1.0
-_PRINTING_STOP_SECONDS = 60.0  # for the printer to take the chunk in hand; after that it is in doubt
 """How often we look after the children; a worker that fails at once is started again no faster."""
 
-_HELPER_MODULES = {"deliverer": "ledger.deliver", "listener": "ledger.listen"}
+_HELPERS = {
+    "deliverer": ("ledger.deliver", 60.0),  # for the printer to take the chunk in hand; then it is in doubt
+    "listener": ("ledger.listen", STOP_SECONDS),
+}
+"""By name: module, and how many seconds it gets to stop."""
 
 Say = Callable[[str], None]
 
@@ -80,11 +83,8 @@ def _helpers(settings: Settings) -> list[str]:
 
 
 def start_helper(settings: Settings, name: str) -> Child:
-    return start_child(["-m", _HELPER_MODULES[name]], _environment(settings))
-
-
-def start_deliverer(settings: Settings) -> Child:
-    return start_child(["-m", "ledger.deliver"], _environment(settings), stop_seconds=_PRINTING_STOP_SECONDS)
+    module, stop_seconds = _HELPERS[name]
+    return start_child(["-m", module], _environment(settings), stop_seconds=stop_seconds)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
