@@ -1,6 +1,6 @@
 """The registry in the words of one language, ready for the template. Nothing is decided there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -10,7 +10,7 @@ from api.i18n import Language, say
 from api.i18n.phrases import CHANGES, SCHEMES
 from api.names import Text
 from api.pages import Translate, translator
-from ledger.domain.registry import NO_LOG, Change, Delegation, Registered, RegistryState, tenures
+from ledger.domain.registry import NO_LOG, Change, Delegation, Registered, RegistryState, Tenure
 from ledger.node import Node
 
 ROWS_MAX: Final = 300
@@ -104,8 +104,8 @@ class _Words:
         return say(SCHEMES[scheme], self.language) if scheme in SCHEMES else scheme
 
     def full_name(self, node: bytes) -> str:
-        known = self.state.by_node[node]
-        return f"{known.scheme} {known.text or self.t('registry_root')}"
+        known = self.state.by_node.get(node)  # the history may be a moment younger than the state
+        return f"{known.scheme} {known.text or self.t('registry_root')}" if known else _short(node)
 
     def until(self, seconds: int) -> str:
         endless = seconds > _FOREVER_S
@@ -166,7 +166,12 @@ def _fitting(state: RegistryState, top: bytes) -> tuple[set[bytes], bool]:
 
 
 def prefix_view(
-    node: Node, state: RegistryState, known: Registered, changes: Sequence[Change], language: Language
+    node: Node,
+    state: RegistryState,
+    known: Registered,
+    holders: Sequence[Tenure],
+    changes: Sequence[Change],
+    language: Language,
 ) -> PrefixView:
     """All about one prefix; `changes` are its oldest, one more than a page holds when there are more."""
     words = _words(node, state, language)
@@ -187,7 +192,7 @@ def prefix_view(
             Row("", _same(words, other), "" if other in agreed else words.t("registry_one_sided"))
             for other in state.declared(known.node)
         ),
-        held=tuple(_held(words, changes)),
+        held=tuple(_held(words, held) for held in holders),
         history=tuple(_happened(words, change) for change in changes[:HISTORY_MAX]),
         is_cut=len(changes) > HISTORY_MAX,
         json_href=f"/registry/prefixes/{quote(known.scheme, safe='')}/{quote(known.text, safe='')}",
@@ -204,10 +209,9 @@ def _same(words: _Words, other: Registered) -> Text:
     return Text(words.full_name(other.node), "", words.name(other).href)
 
 
-def _held(words: _Words, changes: Iterable[Change]) -> Iterable[Row]:
-    for held in tenures(changes):
-        until = words.t("registry_now") if held.until_s is None else words.time(held.until_s)
-        yield Row(f"{words.time(held.from_s)} – {until}", words.full_account(held.owner))
+def _held(words: _Words, held: Tenure) -> Row:
+    until = words.t("registry_now") if held.until_s is None else words.time(held.until_s)
+    return Row(f"{words.time(held.from_s)} – {until}", words.full_account(held.owner))
 
 
 def _happened(words: _Words, change: Change) -> Row:

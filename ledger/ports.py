@@ -25,7 +25,7 @@ from ledger.domain.master_data import MasterData
 from ledger.domain.merkle import Frontier
 from ledger.domain.month import Month
 from ledger.domain.print_job import PrintJob
-from ledger.domain.registry import Change
+from ledger.domain.registry import Change, ChangeKind
 from ledger.domain.rules import Part
 from ledger.domain.telemetry import Message, Outcome
 
@@ -601,8 +601,16 @@ class Store(Protocol):
         """Changes up to `head` behind a (block number, log index), in the order of the chain. Conflict when
         changes were taken back since `head`: begin again."""
 
-    def prefix_changes(self, node: bytes, *, after: tuple[int, int] = NO_PLACE, limit: int) -> list[Change]:
-        """Changes of one prefix behind a (block number, log index), in the order of the chain."""
+    def prefix_changes(
+        self,
+        node: bytes,
+        *,
+        kinds: Collection[ChangeKind] = (),
+        after: tuple[int, int] = NO_PLACE,
+        limit: int,
+    ) -> list[Change]:
+        """Changes of one prefix behind a (block number, log index), in the order of the chain; of these
+        kinds, or of all."""
 
     def registry_block_before(self, number: int) -> Block | None:
         """The newest block before `number` that changed something."""

@@ -7,13 +7,22 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.dependencies import Id, NodeDep
-from api.i18n import choose_language
+from api.i18n import Language, choose_language
 from api.pages import render
-from api.registry_view import HISTORY_MAX, prefix_view, scheme_names, tree_view
+from api.registry_view import HISTORY_MAX, PrefixView, prefix_view, scheme_names, tree_view
 from ledger.domain.equivalence import nearest_prefix, same_identifiers
 from ledger.domain.errors import NotFound
 from ledger.domain.identifiers import parse_identifier
-from ledger.domain.registry import NO_LOG, NO_NODE, Change, Registered, RegistryState, tenures
+from ledger.domain.registry import (
+    HANDOVERS,
+    NO_LOG,
+    NO_NODE,
+    Change,
+    Registered,
+    RegistryState,
+    Tenure,
+    tenures,
+)
 from ledger.node import Node
 from ledger.ports import NO_PLACE, RegistryHead
 
@@ -79,7 +88,7 @@ def get_prefix(
         "declared": [_reference(other) for other in state.declared(known.node)],
         "held": [
             {**parties.json(held.owner), "from": _time(held.from_s), "until": _time(held.until_s)}
-            for held in tenures(_history(node, known.node))
+            for held in _holders(node, known.node)
         ],
         "history": [_change(parties, change) for change in shown],
         "history_next": following,
@@ -117,11 +126,16 @@ def get_page(
     state, head = node.prefixes.registry()
     language = choose_language(request)
     known = _find(state, scheme, prefix.strip()) if scheme else None
-    shown = prefix_view(node, state, known, _history(node, known.node), language) if known else None
+    shown = _prefix_view(node, state, known, language) if known else None
     tree = tree_view(node, state, known.node if known else NO_NODE, language)
     block = head.block.number if head.block else None
     context = {"prefix": shown, "tree": tree, "block": block, "schemes": scheme_names(language)}
     return render(request, "registry.html", context | {"scheme": scheme, "text_asked": prefix})
+
+
+def _prefix_view(node: Node, state: RegistryState, known: Registered, language: Language) -> PrefixView:
+    changes = node.store.prefix_changes(known.node, limit=HISTORY_MAX + 1)
+    return prefix_view(node, state, known, _holders(node, known.node), changes, language)
 
 
 def _find(state: RegistryState, scheme: str, text: str) -> Registered:
@@ -131,8 +145,10 @@ def _find(state: RegistryState, scheme: str, text: str) -> Registered:
     return known
 
 
-def _history(node: Node, prefix: bytes) -> list[Change]:
-    return node.store.prefix_changes(prefix, limit=HISTORY_MAX + 1)
+def _holders(node: Node, prefix: bytes) -> list[Tenure]:
+    """The first holders; each knows its end, as one more change is read than there are holders."""
+    handovers = node.store.prefix_changes(prefix, kinds=HANDOVERS, limit=HISTORY_MAX + 1)
+    return tenures(handovers)[:HISTORY_MAX]
 
 
 class _Parties:

@@ -39,6 +39,9 @@ ChangeKind = Literal[
     "equivalence_declared",
     "equivalence_withdrawn",
 ]
+HANDOVERS: Final[tuple[ChangeKind, ...]] = ("allocated", "reallocated", "transferred", "revoked")
+"""The kinds of changes by which a prefix gets or loses its holder."""
+
 Status = Literal["allocated", "suspended", "revoked"]
 
 
@@ -279,7 +282,7 @@ def _handed_over(known: Registered, change: Change) -> Registered:
 
 
 def tenures(changes: Iterable[Change]) -> list[Tenure]:
-    """Who held a prefix and when, from its changes in the order of the chain; the first holder first."""
+    """Who held a prefix and when, from its HANDOVERS in the order of the chain; the first holder first."""
     found: list[Tenure] = []
     for change in changes:
         ends = change.kind in ("reallocated", "transferred", "revoked")

@@ -1,12 +1,12 @@
 """What the registry's notices said, up to which block, and how it is taken back when a block is replaced."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from ledger.domain.errors import Conflict
-from ledger.domain.registry import Change
+from ledger.domain.registry import Change, ChangeKind
 from ledger.ports import NO_PLACE, Block, RegistryHead
 from ledger.store import tables
 from ledger.store.bulk import insert_rows
@@ -52,8 +52,17 @@ class RegistryChanges(Database):
                 raise Conflict("the registry's changes were taken back meanwhile: read them again")
         return changes
 
-    def prefix_changes(self, node: bytes, *, after: tuple[int, int] = NO_PLACE, limit: int) -> list[Change]:
+    def prefix_changes(
+        self,
+        node: bytes,
+        *,
+        kinds: Collection[ChangeKind] = (),
+        after: tuple[int, int] = NO_PLACE,
+        limit: int,
+    ) -> list[Change]:
         page = _IN_ORDER.where(_CHANGE.node == node, after < _PLACE).limit(limit)
+        if kinds:
+            page = page.where(_CHANGE.kind.in_(sorted(kinds)))
         with self.reading() as connection:
             return [Change(*row) for row in connection.execute(page)]
 

@@ -49,6 +49,8 @@ def test_changes_are_kept_whole_and_in_the_order_of_the_chain(store: SqlStore) -
     assert store.registry_changes(second, after=(5, 0), limit=1) == [change(5, 1)]
     assert store.prefix_changes(digest("88"), limit=9) == [change(5, 0), change(5, 1)]
     assert store.prefix_changes(digest("88"), after=(5, 0), limit=9) == [change(5, 1)]
+    assert store.prefix_changes(digest("88"), kinds=["delegated", "revoked"], limit=1) == [change(5, 0)]
+    assert store.prefix_changes(digest("88"), kinds=["revoked"], limit=9) == []
     assert store.registry_block_before(8) == block(5)
     assert store.registry_block_before(5) is None
 
