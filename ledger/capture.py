@@ -247,14 +247,20 @@ def _sort_out(batch: Append, drafts: Sequence[Draft]) -> tuple[list[StoredEvent]
         if stored is not None and _same(stored, draft):
             captured.append(stored)
         elif stored is not None or fresh.setdefault(draft.identity, draft).body != draft.body:
-            conflicts.append(
-                Problem(
-                    draft.pointer,
-                    f"eventID {draft.identity.event_id} already stands with other content: "
-                    "give this event its own eventID, or declare the first one in error",
-                )
-            )
+            conflicts.append(Problem(draft.pointer, _contradiction(draft.identity.event_id, stored)))
     return captured, list(fresh.values()), conflicts
+
+
+def _contradiction(event_id: str, stored: StoredEvent | None) -> str:
+    if stored is not None and stored.salt is None:
+        return (
+            f"event {event_id} was captured, and erased since: it stands in the log without its content, "
+            "and is not captured again; give a new event an eventID of its own"
+        )
+    return (
+        f"eventID {event_id} already stands with other content: "
+        "give this event its own eventID, or declare the first one in error"
+    )
 
 
 def _same(stored: StoredEvent, draft: Draft) -> bool:

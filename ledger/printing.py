@@ -328,6 +328,9 @@ class PrintRunner:
             capture(self._node, key, json.dumps(chunk_document(job)).encode())
         except StoreUnavailable:
             raise
+        except Conflict as error:  # no repetition helps
+            _change(self._node, job, _stopping(f"printed, and cannot be recorded: {error}"))
+            return "stopped"
         except LedgerError as error:
             return self._postpone(job, f"printed, but not recorded yet: {error}")
         # Should we stop here, the same events are captured again, and found to be there.

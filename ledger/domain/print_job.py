@@ -14,8 +14,10 @@ interrupted: it is in DOUBT, and is sent again only by somebody who looked, with
 Every step is a function from a job to the next; it raises Conflict when the job is not in a state for it.
 """
 
+import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -171,8 +173,9 @@ def put_in_doubt(job: PrintJob, problem: str) -> PrintJob:
 
 
 def stop(job: PrintJob, problem: str) -> PrintJob:
-    """The job cannot go on by itself: a label does not read back, or its key was revoked."""
-    _expect(job, "waiting")
+    """The job cannot go on by itself: a label does not read back, its key was revoked, or what was printed
+    cannot be recorded."""
+    _expect(job, "waiting", "recording")
     return replace(job, state="stopped", problem=problem)
 
 
@@ -188,7 +191,9 @@ def pause(job: PrintJob) -> PrintJob:
 def resume(job: PrintJob, key_id: bytes) -> PrintJob:
     """Go on, at once, in the name of this key."""
     _expect(job, "waiting", "printing", "recording", "doubt", "stopped")
-    state: State = "waiting" if job.state == "stopped" else job.state
+    state = job.state
+    if state == "stopped":  # with a chunk in hand that is on paper, or without one
+        state = "recording" if job.position > job.start else "waiting"
     problem = job.problem if job.state == "doubt" else ""
     return replace(job, state=state, key_id=key_id, paused=False, attempts=0, due_ms=0, problem=problem)
 
@@ -268,10 +273,12 @@ def _expect(job: PrintJob, *states: State) -> None:
 def chunk_document(job: PrintJob) -> dict[str, Any]:
     """The document to capture for the chunk in hand: the same for the same chunk, so it is captured once.
 
-    New labels are commissioned. Labels printed again, by a job or because they were in doubt, are an OBSERVE
-    event with the reason.
+    New labels are commissioned, with the lot when the job has one. Labels printed again, by a job or because
+    they were in doubt, are an OBSERVE event with the reason.
     """
-    events = [] if job.reprint_of else [_event(job, "ADD", "commissioning", {})]
+    lot = _find_lot(job)
+    ilmd = {"ilmd": {"cbvmda:lotNumber": lot}} if lot else {}
+    events = [] if job.reprint_of else [_event(job, "ADD", "commissioning", ilmd)]
     if job.reason:
         events.append(_event(job, "OBSERVE", "encoding", {"suyuan:reprintReason": job.reason}))
     return {
@@ -283,7 +290,13 @@ def chunk_document(job: PrintJob) -> dict[str, Any]:
     }
 
 
-def _event(job: PrintJob, action: str, biz_step: str, more: dict[str, str]) -> dict[str, Any]:
+def _find_lot(job: PrintJob) -> str:
+    """The lot on the labels; "" when there is none."""
+    fields = json.loads(job.fields)
+    return str(fields.get("lot") or fields.get("10") or "")
+
+
+def _event(job: PrintJob, action: str, biz_step: str, more: Mapping[str, Any]) -> dict[str, Any]:
     name = f"{PRINT_NAMESPACE}{job.job_id}/{job.start}/{action}"
     return {
         "type": "ObjectEvent",

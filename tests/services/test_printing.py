@@ -40,6 +40,7 @@ from tests.anchoring import Faults
 from tests.labels.fake_printer import FakePrinter, run_printer
 from tests.labels.ipp_printer import run_ipp_printer
 from tests.labels.renderers import render_pages
+from tests.services.test_prove import change
 from tests.services.world import World
 
 GTIN = "09506000134352"
@@ -116,6 +117,7 @@ def test_every_label_is_printed_in_order_and_recorded(desk: Desk) -> None:
     assert desk.printer.serials() == [f"SN{number:04}" for number in range(1, TOTAL + 1)]
     desk.check(job)
     assert [event["bizStep"] for event in desk.events()] == ["commissioning"] * 2
+    assert [event["ilmd"] for event in desk.events()] == [{"cbvmda:lotNumber": "L1"}] * 2
 
 
 def test_a_spool_folder_gets_a_file_for_each_chunk(desk: Desk, tmp_path: Path) -> None:
@@ -323,6 +325,22 @@ def _wait_until(done: Callable[[], bool], seconds: float = 60) -> None:
     while not done():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_chunk_whose_event_was_erased_meanwhile_stops_its_job_and_says_so(desk: Desk) -> None:
+    job, runner = desk.order(count=1), desk.runner
+    desk.runner = stopped_at(desk, 2, "before")  # its event is captured, and that is not saved
+    with pytest.raises(StoreUnavailable):
+        desk.work(job)
+    change(desk.world, "UPDATE event SET body = NULL, salt = NULL")
+    desk.runner = runner
+    for _ in range(2):
+        stopped = desk.work(job)
+        assert stopped.state == "stopped"
+        assert re.search("cannot be recorded: .*event urn:uuid:.* was captured, and erased", stopped.problem)
+        assert runner.due_jobs() == [], "it does not keep the printer from other jobs"
+        assert resume_job(desk.node, desk.key, job.job_id).state == "recording"
+    assert len(desk.printer.taken) == 1
 
 
 # ------------------------------------------------------------------ orders
