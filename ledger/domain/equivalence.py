@@ -35,7 +35,9 @@ def _counterpart(state: RegistryState, uri: str, known: Registered, other: Regis
         if known.scheme == HANDLE.name:
             return _carried(state, uri, known, other)
         if other.scheme == HANDLE.name and other.text:
-            return handle_identifier(f"{other.text}/{scheme_of(uri).write(uri)}").uri
+            handle = handle_identifier(f"{other.text}/{scheme_of(uri).write(uri)}").uri
+            # A serial with brackets in it could be read as something else: then it has no such handle.
+            return handle if _carried(state, handle, other, known) == uri else None
     except Invalid:
         pass  # a suffix that is no identifier, or a handle that would be too long: there is no counterpart
     return None

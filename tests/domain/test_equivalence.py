@@ -1,8 +1,13 @@
 """Identifiers of two schemes that name one thing, because both owners registered it."""
 
-import pytest
+from urllib.parse import quote
 
-from ledger.domain.equivalence import same_identifiers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.domain.equivalence import nearest_prefix, same_identifiers
+from ledger.domain.errors import Invalid
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.registry import Change, RegistryState
 from tests.domain.test_registry import ANN, BO, allocated, change, declared
@@ -89,3 +94,28 @@ def test_a_handle_that_would_be_too_long_does_not_exist() -> None:
     both = [allocated("2.5.7", BO, "", "oid"), declared(HANDLE_PREFIX, arc), declared(arc, HANDLE_PREFIX)]
     assert len(same(f"2.5.7.{'1' * 230}", *both)) == 1
     assert same(f"2.5.7.{'1' * 240}", *both) == []
+
+
+SERIALS = st.text("!\"%&'()*+,-./0123456789:;<=>?ABCXYZ_abcxyz", min_size=1, max_size=20)
+SUFFIXES = st.text(max_size=40) | SERIALS.map(lambda serial: f"(01)09506000134352(21){serial}")
+STATE = RegistryState().after([*TREE, *SAME])
+
+
+@given(serial=SERIALS)
+def test_a_handle_made_of_an_item_leads_back_to_that_item_and_to_no_other(serial: str) -> None:
+    uri = parse_identifier(f"urn:epc:id:sgtin:9506000.013435.{quote(serial, safe='')}").uri
+    for handle in same_identifiers(STATE, uri):
+        assert same_identifiers(STATE, handle) == [uri]
+
+
+@given(suffix=SUFFIXES)
+def test_whatever_stands_behind_the_slash_is_an_item_of_the_prefix_or_nothing(suffix: str) -> None:
+    try:
+        uri = parse_identifier(f"hdl:88.118.1001/{quote(suffix, safe='')}").uri
+    except Invalid:
+        return
+    for found in same_identifiers(STATE, uri):
+        nearest = nearest_prefix(STATE, found)
+        assert nearest is not None
+        assert (nearest.scheme, nearest.text) == GS1_PREFIX
+        assert parse_identifier(found).uri == found
