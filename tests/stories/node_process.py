@@ -36,6 +36,7 @@ PARTS = {
     "chain": "server.cjs",
     "worker": "-m ledger.worker",
     "deliverer": "-m ledger.deliver",
+    "listener": "-m ledger.listen",
     "api": "-m api",
 }
 """What tells a node's processes from one another on their command lines."""

@@ -84,7 +84,7 @@ def excursion_document(
         "action": "OBSERVE",
         "bizStep": "sensor_reporting",
         "disposition": "non_conformant",
-        "eventTime": _time(moment.at_ms),
+        "eventTime": time_text(moment.at_ms),
         "eventTimeZoneOffset": "+00:00",
         **({"readPoint": {"id": binding.uri}} if _is_place(binding.uri) else {}),
         "sensorElementList": [_sensor_element(moment, excursion, binding, profile)],
@@ -100,7 +100,7 @@ def count_events(binding: Binding, inside: Contents) -> int:
 
 def declaration_document(document: str, now_ms: int) -> str:
     """The document that declares the events of another one to be in error."""
-    declaration = {"declarationTime": _time(now_ms), "reason": "incorrect_data"}
+    declaration = {"declarationTime": time_text(now_ms), "reason": "incorrect_data"}
     events = json.loads(document)["epcisBody"]["eventList"]
     return _document([event | {"errorDeclaration": declaration} for event in events], now_ms)
 
@@ -111,7 +111,7 @@ def _document(events: Sequence[dict[str, Any]], made_ms: int) -> str:
             "@context": [EPCIS_CONTEXT],
             "type": "EPCISDocument",
             "schemaVersion": "2.0",
-            "creationDate": _time(made_ms),
+            "creationDate": time_text(made_ms),
             "epcisBody": {"eventList": list(events)},
         },
         ensure_ascii=False,
@@ -143,8 +143,8 @@ def _sensor_element(
     quantity = quantity_of(profile, excursion.rule)
     return {
         "sensorMetadata": {
-            "startTime": _time(excursion.began_ms),
-            "endTime": _time(moment.at_ms),
+            "startTime": time_text(excursion.began_ms),
+            "endTime": time_text(moment.at_ms),
             "deviceID": binding.carrier_id,
             "bizRules": f"urn:suyuan:profile:{quote(profile.name)}:{quote(excursion.rule)}",
         },
@@ -152,7 +152,7 @@ def _sensor_element(
             {
                 "type": _MEASUREMENTS[quantity],
                 "exception": "ALARM_CONDITION",
-                "time": _time(excursion.peak_ms),
+                "time": time_text(excursion.peak_ms),
                 "value": float(from_milli(excursion.peak_milli)),
                 "uom": QUANTITIES[quantity].rec_20,
             }
@@ -160,5 +160,6 @@ def _sensor_element(
     }
 
 
-def _time(at_ms: int) -> str:
+def time_text(at_ms: int) -> str:
+    """A moment as EPCIS writes it."""
     return format_time(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms))
