@@ -128,6 +128,8 @@ def _add_archive(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
     attach.set_defaults(run="ledger.commands:run_archive_attach")
     for action in (detach, attach):
         action.add_argument("month", metavar="MONTH", help="such as 2026-03, in UTC")
+
+
 def _add_links(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     links = subcommands.add_parser("links", help="where the Digital Links of your products lead")
     actions = links.add_subparsers(required=True, metavar="ACTION")

@@ -179,6 +179,24 @@ REFUTED_BECAUSE: Final[tuple[Phrase, ...]] = (
     ("区块链上没有这个锚定：历史被改写过。", "The blockchain holds no such anchor: history was rewritten."),
 )
 
+LINK_TYPES: Final[dict[str, Phrase]] = {
+    "gs1:pip": ("产品信息页", "Product information page"),
+    "gs1:dpp": ("数字产品护照", "Digital product passport"),
+    "gs1:traceability": ("追溯信息", "Traceability information"),
+    "gs1:recallStatus": ("召回状态", "Recall status"),
+    "gs1:certificationInfo": ("认证信息", "Certification information"),
+    "gs1:instructions": ("使用说明", "Instructions"),
+    "gs1:nutritionalInfo": ("营养信息", "Nutritional information"),
+    "gs1:allergenInfo": ("过敏原信息", "Allergen information"),
+    "gs1:ingredientsInfo": ("配料信息", "Ingredients information"),
+    "gs1:sustainabilityInfo": ("可持续性信息", "Sustainability information"),
+    "gs1:verificationService": ("验证服务", "Verification service"),
+    "gs1:locationInfo": ("地点信息", "Location information"),
+    "gs1:support": ("客户支持", "Support"),
+    "gs1:hasRetailers": ("销售商", "Retailers"),
+}
+"""Common link types of the GS1 Web Vocabulary; any other may be written too."""
+
 TEXTS: Final[dict[str, Phrase]] = {
     "product_name": ("溯源", "Suyuan"),
     "tagline": ("可以自己核验的产品历史", "Product history that you can verify yourself"),
@@ -525,6 +543,58 @@ TEXTS: Final[dict[str, Phrase]] = {
         "You opened {asked}, under which nothing was recorded. This is the history of {code}: the owners of "
         "both prefixes registered on chain that the two name the same item.",
     ),
+    # links
+    "links_title": ("链接管理", "Links"),
+    "links_intro": (
+        "扫描标签会打开什么，由标识的所有者决定：可按产品、批次或单品分别设置。",
+        "What a scanned label opens is up to the owner of the identifier: for a product, a lot or one item.",
+    ),
+    "links_show": ("显示链接", "Show links"),
+    "links_of": ("链接：", "Links of"),
+    "links_none": (
+        "这一级没有登记链接。标签会打开上一级的链接，或我们的物品页面。",
+        "None is registered at this level. A label opens the link of a level above, or our page of the item.",
+    ),
+    "links_linkset": ("所有级别的链接（linkset）", "The links of all levels (linkset)"),
+    "links_add": ("登记链接", "Register a link"),
+    "links_add_says": (
+        "为上面的标识登记；同一标识、类型和网址的链接会被替换。",
+        "For the identifier above. A link with the same identifier, type and address is replaced.",
+    ),
+    "links_key": ("API 密钥（只存于本标签页）", "API key (kept in this tab only)"),
+    "links_type": ("链接类型", "Link type"),
+    "links_href": ("网址", "Address"),
+    "links_name": ("标题", "Title"),
+    "links_languages": ("语言", "Languages"),
+    "links_format": ("格式", "Format"),
+    "links_context": ("适用范围", "Context"),
+    "links_default": ("默认打开", "Opened by default"),
+    "links_default_no": ("否", "No"),
+    "links_default_one": ("默认链接", "Default link"),
+    "links_default_multi": ("按语言选择的默认链接之一", "One of several, chosen by language"),
+    "links_save": ("登记", "Register"),
+    "links_import": ("批量导入", "Import many"),
+    "links_import_says": (
+        "CSV 表格或 JSON；XLSX 请用 suyuan links import。有任何错误则全部不导入。列名：",
+        "A CSV table or JSON (XLSX: suyuan links import). With any fault nothing is imported. Columns:",
+    ),
+    "links_file": ("文件", "File"),
+    "links_check": ("只检查", "Only check"),
+    "links_do_import": ("导入", "Import"),
+    "links_remove": ("删除", "Remove"),
+    "links_sure": ("删除链接“{title}”？", "Remove the link “{title}”?"),
+    "links_removed": ("链接已删除。", "The link is removed."),
+    "links_done": (
+        "新增 {added}，更改 {changed}，未变 {same}。",
+        "{added} added, {changed} changed, {same} the same.",
+    ),
+    "links_would": (
+        "没有错误：将新增 {added}，更改 {changed}，未变 {same}。",
+        "No faults: {added} would be added, {changed} changed, {same} stay the same.",
+    ),
+    "links_no_answer": ("服务器没有回答，请重试。", "The server does not answer: try again."),
+    "links_which": ("请先输入标识。", "First enter the identifier."),
+    "links_need_key": ("请先输入 API 密钥。", "First enter your API key."),
     # errors
     "error_400": ("这不是有效的标识", "This is not a valid request"),
     "error_404": ("没有找到", "Not found"),
