@@ -252,7 +252,7 @@ def test_what_is_no_answer_is_refused(change: dict[str, Any]) -> None:
 
 def test_the_answer_in_formats_md_is_the_one_that_the_code_signs() -> None:
     text = (Path(__file__).parents[2] / "ledger/FORMATS.md").read_text()
-    section = text[text.index("## 7. Answer of a carrier") : text.index("## 8.")]
+    section = text[text.index(" Answer of a carrier") : text.index(" Message of a carrier")]
     signed, sent = re.findall(r"```\w*\n(.*?)```", section, re.S)
     answer = json.loads(sent)
     expected = answer_text(LOGGER, answer["challenge"], answer["time"], answer["battery"], answer["key"])
