@@ -264,8 +264,10 @@ def parse_time(value: JsonValue) -> datetime:
             f"expected a time with its zone, like 2026-01-31T08:30:00.000+08:00, found {show(text)}"
         )
     seconds, fraction, zone = match.groups(default="")
-    milliseconds = int(fraction[:3].ljust(3, "0")) + (fraction[3:4] >= "5")
     try:
+        if len(fraction) <= 3:  # nothing to round
+            return datetime.fromisoformat(text).astimezone(UTC)
+        milliseconds = int(fraction[:3]) + (fraction[3] >= "5")
         return datetime.fromisoformat(seconds + zone).astimezone(UTC) + timedelta(milliseconds=milliseconds)
     except (ValueError, OverflowError) as error:
         raise Invalid(f"no such time: {text} ({error})") from error
