@@ -10,7 +10,7 @@ Values are None, bool, int, float, str, list and dict; a whole number is an int 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from json.encoder import encode_basestring as _quote
 from typing import TypeAlias
@@ -224,6 +224,24 @@ _NEITHER_BRACKET_NOR_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
 
 def find_faults(value: object, at: str) -> Iterator[Problem]:
     """A problem for each Fault and each lone surrogate in `value`, whose pointer is `at`."""
+    return iter(()) if _is_sound(value) else _point_at_faults(value, at)
+
+
+def _is_sound(value: object) -> bool:
+    """Whether there is nothing to find, which needs no pointers and is the rule."""
+    if isinstance(value, str):
+        return value.isascii() or not _SURROGATE.search(value)
+    if isinstance(value, dict):
+        return _is_sound("".join(value)) and _are_sound(value.values())
+    return _are_sound(value) if isinstance(value, list) else not isinstance(value, Fault)
+
+
+def _are_sound(members: Iterable[object]) -> bool:
+    doubtful = [member for member in members if not (isinstance(member, str) and member.isascii())]
+    return all(map(_is_sound, doubtful))
+
+
+def _point_at_faults(value: object, at: str) -> Iterator[Problem]:
     if isinstance(value, Fault):
         yield Problem(at, value.message)
     elif isinstance(value, str):
@@ -234,7 +252,7 @@ def find_faults(value: object, at: str) -> Iterator[Problem]:
             if _SURROGATE.search(key):
                 yield Problem(at, f"key {key!r} holds a lone surrogate escape: remove it")
             else:
-                yield from find_faults(member, at + pointer_step(key))
+                yield from _point_at_faults(member, at + pointer_step(key))
     elif isinstance(value, list):
         for index, element in enumerate(value):
-            yield from find_faults(element, f"{at}/{index}")
+            yield from _point_at_faults(element, f"{at}/{index}")

@@ -113,7 +113,11 @@ def _has_text(element: Element) -> bool:
     text = element.text
     if text and not text.isspace():
         return True
-    return any(child.tail and not child.tail.isspace() for child in element)
+    for child in element:
+        text = child.tail
+        if text and not text.isspace():
+            return True
+    return False
 
 
 def _read_attributes(

@@ -4,7 +4,7 @@ An event is brought into the form of the JSON binding and then read by `ledger.d
 problems come back with paths of the XML document; and so are master data.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -73,6 +73,7 @@ class _Frame:
     """Where in a document its events are, and its master data."""
 
     root: Element
+    declared: Mapping[str | None, str]  # at the root
     names: Names
     path: str = ""
     events: Element | None = None  # an event, or a list of events
@@ -90,18 +91,18 @@ _FRAME_ATTRIBUTES: Final = ("schemaVersion", "creationDate")
 
 
 def _open_document(root: Element, problems: list[Problem]) -> _Frame:
-    kind, path, prefix_count = own_name(root), f"/{local_name(root)}", len(root.nsmap)
-    if prefix_count > PREFIXES_MAX:
-        problems.append(Problem(path, f"declares {prefix_count} prefixes, more than {PREFIXES_MAX}"))
-        return _Frame(root, Names({}))
-    names = Names(root.nsmap)
+    kind, path, declared = own_name(root), f"/{local_name(root)}", root.nsmap
+    if len(declared) > PREFIXES_MAX:
+        problems.append(Problem(path, f"declares {len(declared)} prefixes, more than {PREFIXES_MAX}"))
+        return _Frame(root, declared, Names({}))
+    names = Names(declared)
     if kind in SHAPES or kind == "QuantityEvent":
-        return _Frame(root, names, path, root)
+        return _Frame(root, declared, names, path, root)
     if kind not in _DOCUMENTS:
         problems.append(
             Problem(path, f"expected one of {', '.join(_DOCUMENTS)}, in a namespace of EPCIS 1 or 2")
         )
-        return _Frame(root, names)
+        return _Frame(root, declared, names)
 
     attributes = {name: root.get(name) for name in _FRAME_ATTRIBUTES if name in root.attrib}
     found = check_document(attributes, _FRAME_ATTRIBUTES, "12")
@@ -114,7 +115,7 @@ def _open_document(root: Element, problems: list[Problem]) -> _Frame:
     # The schema allows a body without events, when the document is about master data.
     elif events is None and not (events_path.endswith("EventList") and kind == "EPCISDocument"):
         problems.append(Problem(events_path, "is missing"))
-    return _Frame(root, names, events_path, events, header_path, header)
+    return _Frame(root, declared, names, events_path, events, header_path, header)
 
 
 def _walk(element: Element, path: str, steps: tuple[str, ...]) -> tuple[str, Element | None]:
@@ -130,7 +131,7 @@ def _walk(element: Element, path: str, steps: tuple[str, ...]) -> tuple[str, Ele
 def _names_at(element: Element, frame: _Frame, problems: list[Problem]) -> Names:
     """The names in force at an event."""
     declared = element.nsmap
-    if declared == frame.root.nsmap:
+    if declared == frame.declared:
         return frame.names
     if len(declared) > PREFIXES_MAX:
         problems.append(Problem("", f"has {len(declared)} prefixes, more than {PREFIXES_MAX}"))
