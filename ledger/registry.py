@@ -74,10 +74,10 @@ def refresh_prefixes(store: Store, registry: Registry, now_ms: int, copy: Regist
     for _ in range(_ATTEMPTS):
         try:
             _follow(store, registry)
-            break
         except Conflict:
             continue  # another process took the step
-    (copy or RegistryCopy(store)).keep_entries(now_ms)
+        (copy or RegistryCopy(store)).keep_entries(now_ms)  # of a whole copy, never of half of one
+        return
 
 
 def _follow(store: Store, registry: Registry) -> None:

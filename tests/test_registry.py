@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from ledger.chain import RegistryWriter, node_id
 from ledger.chain.contract import Contract
-from ledger.domain.errors import ChainUnavailable, LedgerError, StoreUnavailable
+from ledger.domain.errors import ChainUnavailable, Conflict, LedgerError, StoreUnavailable
 from ledger.domain.registry import Change, RegistryState
 from ledger.ports import Block, Store
 from ledger.registry import RegistryCopy, rebuild_registry, refresh_prefixes
@@ -297,6 +297,20 @@ def test_two_processes_that_follow_at_once_disturb_nothing(lite: World) -> None:
     lite.follow()
     lite.check()
     assert errors == []
+
+
+def test_decisions_never_go_by_half_a_copy(lite: World) -> None:
+    lite.chain.registry._window_blocks = 2
+    for number in range(6):
+        lite.allocate(str(number))
+    lite.follow()
+    before = lite.store.prefixes()
+    lite.store.cut_registry(lite.store.registry_head(), None)
+    faults = Faults([Fault("read_changes", took_effect=True, times=99)])
+    lite.follow(registry=faults.around(lite.chain.registry, Conflict))  # others are always faster
+    assert lite.store.prefixes() == before
+    lite.follow()
+    lite.check()
 
 
 @pytest.mark.slow

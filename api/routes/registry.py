@@ -64,8 +64,8 @@ def get_prefix(
     """All that is registered of one prefix: who holds it and held it, delegates, endpoint, log, equivalences,
     and every change with its block and tx.
 
-    The root of a scheme has an empty text. `history_next` is the `after` of the next page of the history.
-    404 when nobody registered it.
+    The root of a scheme has an empty text. An `until` of null has no end, or none yet. `history_next` is the
+    `after` of the next page of the history. 404 when nobody registered it.
     """
     state, head = node.prefixes.registry()
     known = _find(state, scheme, text)
