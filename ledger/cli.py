@@ -202,12 +202,11 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     new = actions.add_parser("new", help="order labels, and follow the job until it rests")
     new.add_argument("gtin", metavar="GTIN")
     new.add_argument("serial", metavar="SERIAL", help="the first one, e.g. SN00000001")
-    new.add_argument("count", type=int, metavar="COUNT")
-    new.add_argument("--printer", required=True, help="one of SUYUAN_PRINTERS")
-    new.add_argument("--template", default="product-50x30", help="default: %(default)s")
-    new.add_argument("--dpi", type=int, default=203, help="of the printer (default: %(default)s)")
-    new.add_argument("--data", action="append", default=[], metavar="NAME=TEXT", help="a field")
-    _add_key(new, "ledger.print_commands:run_new")
+    _add_order(new, "product-50x30", "ledger.print_commands:run_new")
+    sscc = actions.add_parser("sscc", help="order labels with new SSCCs, and follow the job until it rests")
+    sscc.add_argument("prefix", metavar="PREFIX", help="extension digit and GS1 company prefix, as 09506000")
+    sscc.add_argument("--first", default="", metavar="REFERENCE", help="give no serial reference below it")
+    _add_order(sscc, "logistic-100x150", "ledger.print_commands:run_sscc")
     listing = actions.add_parser("list", help="the newest jobs of your party")
     _add_key(listing, "ledger.print_commands:run_list")
     for action, meaning in (
@@ -225,6 +224,15 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
             steering.add_argument("--first", default="", metavar="SERIAL")
             steering.add_argument("--count", type=int, default=1, help="default: %(default)s")
         _add_key(steering, f"ledger.print_commands:run_{action}")
+
+
+def _add_order(parser: argparse.ArgumentParser, template: str, run: str) -> None:
+    parser.add_argument("count", type=int, metavar="COUNT")
+    parser.add_argument("--printer", required=True, help="one of SUYUAN_PRINTERS")
+    parser.add_argument("--template", default=template, help="default: %(default)s")
+    parser.add_argument("--dpi", type=int, default=203, help="of the printer (default: %(default)s)")
+    parser.add_argument("--data", action="append", default=[], metavar="NAME=TEXT", help="a field")
+    _add_key(parser, run)
 
 
 def _add_key(parser: argparse.ArgumentParser, run: str) -> None:

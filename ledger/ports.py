@@ -520,6 +520,9 @@ class Store(Protocol):
         """Conflict when another job has one of its serials, unless this one reprints."""
 
     def print_job(self, job_id: str) -> PrintJob | None: ...
+    def next_sscc(self, references: range) -> int:
+        """The first of `references` behind all that print jobs have; may be its stop."""
+
     def print_jobs(self, *, party_id: str | None, after: str, limit: int) -> list[PrintJob]:
         """Jobs of a party, or of all, the newest first, behind the job `after`; "" is before all."""
 

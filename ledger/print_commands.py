@@ -15,9 +15,11 @@ from ledger.parties import authenticate
 from ledger.ports import ApiKey
 from ledger.printing import (
     PrintOrder,
+    SsccOrder,
     cancel_job,
     confirm_job,
     create_job,
+    create_sscc_job,
     find_job,
     list_jobs,
     pause_job,
@@ -41,9 +43,21 @@ def run_new(arguments: argparse.Namespace) -> int:
         parse_fields(arguments.data),
     )
     with _printing(arguments) as (node, key):
-        job = create_job(node, key, order)
-        print(f"print job {job.job_id}", flush=True)
-        return _follow(node, key, job.job_id)
+        return _begin(node, key, create_job(node, key, order))
+
+
+def run_sscc(arguments: argparse.Namespace) -> int:
+    order = SsccOrder(
+        arguments.prefix,
+        arguments.count,
+        arguments.printer,
+        arguments.first,
+        arguments.template,
+        arguments.dpi,
+        parse_fields(arguments.data),
+    )
+    with _printing(arguments) as (node, key):
+        return _begin(node, key, create_sscc_job(node, key, order))
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -90,6 +104,11 @@ def _steer(arguments: argparse.Namespace, steer: Callable[[Node, ApiKey, str], P
 def _printing(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
     with opened_node() as node:
         yield node, authenticate(node.store, arguments.key or demo_key(node.settings, arguments.role))
+
+
+def _begin(node: Node, key: ApiKey, job: PrintJob) -> int:
+    print(f"print job {job.job_id}", flush=True)
+    return _follow(node, key, job.job_id)
 
 
 def _follow(node: Node, key: ApiKey, job_id: str) -> int:

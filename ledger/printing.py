@@ -32,13 +32,21 @@ from ledger.domain.errors import (
     StoreUnavailable,
 )
 from ledger.domain.identifiers import parse_identifier
-from ledger.domain.print_job import PrintJob, chunk_document, parse_serials
+from ledger.domain.print_job import (
+    SSCC_DIGITS,
+    PrintJob,
+    Serials,
+    chunk_document,
+    parse_serials,
+    sscc_references,
+)
 from ledger.domain.printer_address import PrinterAddress, PrintFormat, parse_printers
 from ledger.label import DEFAULT_TEMPLATE, item_label
 from ledger.node import Node
 from ledger.ports import ApiKey
 
 DEFAULT_DPI: Final = 203
+SSCC_TEMPLATE: Final = "logistic-100x150"
 FIELDS_BYTES_MAX: Final = 8_000
 
 _ACTIVE_MAX: Final = 1_000
@@ -69,6 +77,22 @@ class PrintOrder:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SsccOrder:
+    """`count` labels with SSCCs that no print job has yet; none has a serial reference below `first`.
+
+    `stem` is the extension digit and the GS1 company prefix.
+    """
+
+    stem: str
+    count: int
+    printer: str
+    first: str = ""
+    template: str = SSCC_TEMPLATE
+    dpi: int = DEFAULT_DPI
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 def create_job(node: Node, key: ApiKey, order: PrintOrder) -> PrintJob:
     """The job, waiting for its printer.
 
@@ -77,6 +101,28 @@ def create_job(node: Node, key: ApiKey, order: PrintOrder) -> PrintJob:
     a job has some of the serials already.
     """
     gtin = parse_identifier(f"(01){order.gtin.zfill(14)}").elements[0].value
+    return _add_job(node, key, order, gtin, parse_serials(order.first_serial, order.count))
+
+
+def create_sscc_job(node: Node, key: ApiKey, order: SsccOrder) -> PrintJob:
+    """The job, with the next serial references under its company prefix. Raises as `create_job` does, and
+    Conflict when there are not enough left."""
+    references = sscc_references(order.stem, order.first, order.count)
+    for _ in range(_TRIES):
+        first = node.store.next_sscc(references)
+        if first + order.count > references.stop:
+            raise Conflict(
+                f"behind {order.stem} {references.stop - first:,} serial references are left for "
+                f"{order.count:,} labels: use another extension digit"
+            )
+        try:
+            return _add_job(node, key, order, "", Serials("", SSCC_DIGITS, first, order.count))
+        except Conflict:  # another order took them meanwhile
+            continue
+    raise Conflict(f"others kept taking serial references behind {order.stem}; try again")
+
+
+def _add_job(node: Node, key: ApiKey, order: PrintOrder | SsccOrder, gtin: str, serials: Serials) -> PrintJob:
     fields = json.dumps(dict(order.fields), ensure_ascii=False, sort_keys=True)
     if len(fields.encode()) > FIELDS_BYTES_MAX:
         raise Invalid(f"the fields are larger than {FIELDS_BYTES_MAX} bytes")
@@ -89,7 +135,7 @@ def create_job(node: Node, key: ApiKey, order: PrintOrder) -> PrintJob:
         fields=fields,
         dpi=order.dpi,
         gtin=gtin,
-        serials=parse_serials(order.first_serial, order.count),
+        serials=serials,
         reprint_of="",
         reason="",
         created_ms=node.clock(),
@@ -139,7 +185,8 @@ def reprint_job(
     `count` labels which are on paper already. Either way the reason is recorded."""
     if not first_serial:
         return _order(node, key, job_id, lambda job: print_job.reprint(job, key.key_id, reason))
-    original, serials = _own_job(node, key, job_id), parse_serials(first_serial, count)
+    original = _own_job(node, key, job_id)
+    serials = original.parse_run(first_serial, count)
     job_id = node.random_bytes(8).hex()
     job = print_job.print_again(original, job_id, key.key_id, serials, reason, node.clock())
     node.store.add_print_job(job)
@@ -179,12 +226,13 @@ def _find_printer(node: Node, name: str) -> PrinterAddress:
 
 
 def _check_right(node: Node, key: ApiKey, job: PrintJob) -> None:
-    party = node.store.party(key.party_id)
-    if party is None or not node.prefixes.index().may_speak(party.account, job.uri(0)):
-        raise NotAllowed(
-            f"party {key.party_id} may not give serials to GTIN {job.gtin}: its prefix is another party's; "
-            "have it delegated to you"
-        )
+    party, prefixes = node.store.party(key.party_id), node.prefixes.index()
+    for uri in {job.uri(0), job.uri(job.serials.total - 1)}:
+        if party is None or not prefixes.may_speak(party.account, uri):
+            raise NotAllowed(
+                f"party {key.party_id} may not give serials to {job.gtin and 'GTIN '}{job.gtin or uri}: "
+                "its prefix is another party's; have it delegated to you"
+            )
 
 
 # ------------------------------------------------------------------ rendering
@@ -206,7 +254,8 @@ def _prepare(
     try:
         return prepare_print(layout(template, item_label(node, job.uri(position), fields)), job.dpi)
     except Invalid as error:
-        raise Invalid(f"serial {job.serials[position]}: {error}", error.problems) from error
+        kind = "serial" if job.gtin else "SSCC"
+        raise Invalid(f"{kind} {job.number(position)}: {error}", error.problems) from error
 
 
 # ------------------------------------------------------------------ runner

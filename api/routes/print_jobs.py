@@ -18,10 +18,13 @@ from ledger.domain.print_job import PrintJob
 from ledger.label import DEFAULT_TEMPLATE
 from ledger.printing import (
     DEFAULT_DPI,
+    SSCC_TEMPLATE,
     PrintOrder,
+    SsccOrder,
     cancel_job,
     confirm_job,
     create_job,
+    create_sscc_job,
     find_job,
     list_jobs,
     pause_job,
@@ -39,6 +42,15 @@ _ORDER_EXAMPLE: Final = {
     "template": DEFAULT_TEMPLATE,
     "dpi": DEFAULT_DPI,
     "fields": {"lot": "L20261115A", "expiry": "2027-12-31"},
+}
+_SSCC_EXAMPLE: Final = {
+    "companyPrefix": "09506000",
+    "count": 100,
+    "printer": "dock",
+    "firstReference": "000000001",
+    "template": SSCC_TEMPLATE,
+    "dpi": DEFAULT_DPI,
+    "fields": {"lot": "L20261115A", "content": "09506000134352", "count": "24"},
 }
 _REPRINT_EXAMPLE: Final = {"reason": "torn by the applicator", "firstSerial": "SN00000007", "count": 2}
 _Change = problems(401, 403, 404, 409)
@@ -70,6 +82,33 @@ async def post_job(request: Request, node: NodeDep, key: ApiKeyDep) -> Response:
         fields=body.get("fields", {}),
     )
     job = await run_in_threadpool(create_job, node, key, order)
+    return JSONResponse(job_json(job), 201, {"Location": f"/labels/jobs/{job.job_id}"})
+
+
+@router.post(
+    "/sscc",
+    status_code=201,
+    response_class=JSONResponse,
+    responses=problems(401, 403, 404, 409, 413, 415),
+    openapi_extra=documented_body(_SSCC_EXAMPLE, JSON),
+)
+async def post_sscc_job(request: Request, node: NodeDep, key: ApiKeyDep) -> Response:
+    """Order `count` labels (100,000 at most) with SSCCs that no print job has yet.
+
+    `companyPrefix` is the extension digit and your GS1 company prefix. The serial references are given one
+    after another, from `firstReference` on, which may be left out as `template`, `dpi` and `fields` may.
+    """
+    body = _members(await read_json(request, (JSON,)), _SSCC_EXAMPLE, ("companyPrefix", "count", "printer"))
+    order = SsccOrder(
+        stem=body["companyPrefix"],
+        count=body["count"],
+        printer=body["printer"],
+        first=body.get("firstReference", ""),
+        template=body.get("template", SSCC_TEMPLATE),
+        dpi=body.get("dpi", DEFAULT_DPI),
+        fields=body.get("fields", {}),
+    )
+    job = await run_in_threadpool(create_sscc_job, node, key, order)
     return JSONResponse(job_json(job), 201, {"Location": f"/labels/jobs/{job.job_id}"})
 
 
@@ -133,7 +172,7 @@ async def post_reprint(request: Request, job_id: str, node: NodeDep, key: ApiKey
 def job_json(job: PrintJob) -> dict[str, Any]:
     """A print job as the interface shows it."""
     serials = job.serials
-    in_hand = [serials[job.start], serials[job.position - 1]] if job.position > job.start else None
+    in_hand = [job.number(job.start), job.number(job.position - 1)] if job.position > job.start else None
     return {
         "jobID": job.job_id,
         "state": job.shown_state,
@@ -142,9 +181,9 @@ def job_json(job: PrintJob) -> dict[str, Any]:
         "count": serials.total,
         "inHand": in_hand,
         "quality": round(job.quality, 3) if job.start else None,
-        "gtin": job.gtin,
-        "firstSerial": serials[0],
-        "lastSerial": serials[serials.total - 1],
+        "gtin": job.gtin or None,
+        "firstSerial": job.number(0),
+        "lastSerial": job.number(serials.total - 1),
         "printer": job.printer,
         "template": job.template,
         "dpi": job.dpi,

@@ -1,4 +1,4 @@
-"""A print job: a run of serials of one product on their way to paper, and what each step makes of it.
+"""A print job: serials of a product, or SSCCs, on their way to paper, and what each step makes of the job.
 
 The labels go in chunks. A chunk is claimed (PRINTING) before its first byte leaves; once the printer took all
 of it, it is RECORDING, and its event is captured. We never know what became of a chunk whose sending was
@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+from ledger.domain.ai_table import check_value
+from ledger.domain.check_digits import check_digit
 from ledger.domain.digital_link import CANONICAL_STEM, escape
 from ledger.domain.errors import Conflict, Invalid
 from ledger.domain.events import EPCIS_CONTEXT, format_time
@@ -36,6 +38,7 @@ REASON_MAX: Final = 200
 PRINT_NAMESPACE: Final = "urn:suyuan:print:"
 _REASONS_MAX: Final = 10 * REASON_MAX
 _SERIAL_MAX: Final = 20  # AI (21)
+SSCC_DIGITS: Final = 17  # before the check digit
 _PAUSE_MS_MAX: Final = 60_000
 _numbered: Final = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL).fullmatch
 
@@ -78,6 +81,35 @@ def parse_serials(first: str, total: int) -> Serials:
     return serials
 
 
+def parse_sscc(text: str, total: int) -> Serials:
+    """The run of `total` SSCCs that begins with this one. Raises Invalid as `parse_serials` does."""
+    check_value("00", text)
+    return replace(parse_serials(text[:-1], total), stem="")
+
+
+def sscc_references(stem: str, first: str, total: int) -> range:
+    """The numbers of 17 digits that SSCCs under `stem` may begin with; those below `first` are not given.
+
+    `stem` is the extension digit and the GS1 company prefix; `first` a serial reference, or "". An SSCC is
+    such a number and its check digit. Raises Invalid when they leave no room for `total`.
+    """
+    if not 1 <= total <= LABELS_MAX:
+        raise Invalid(f"{total:,} labels: a job has 1 to {LABELS_MAX:,}")
+    digits = SSCC_DIGITS - len(stem)
+    if not _is_stem(stem):
+        raise Invalid(f"{stem!r}: write the extension digit and the GS1 company prefix, as 09506000")
+    if first and not (first.isascii() and first.isdecimal() and len(first) <= digits):
+        raise Invalid(f"first serial reference {first!r}: behind {stem} there are {digits} digits")
+    low = int(stem) * 10**digits
+    references = range(low + int(first or 0), low + 10**digits)
+    if len(references) < total:
+        raise Invalid(f"behind {stem} there are only {len(references):,} serial references from {first!r} on")
+    return references
+
+
+_is_stem: Final = re.compile("[0-9]{5,13}").fullmatch  # a company prefix has 4 to 12 digits
+
+
 @dataclass(frozen=True, slots=True)
 class PrintJob:
     """A job as it stands. `position` labels are claimed, those before `start` are on paper and recorded;
@@ -90,7 +122,7 @@ class PrintJob:
     template: str
     fields: str  # JSON object of texts
     dpi: int
-    gtin: str
+    gtin: str  # "" when the labels have SSCCs; serials are then these, of 17 digits, without check digits
     serials: Serials
     reprint_of: str  # the job whose labels are printed again; "" for new ones
     reason: str  # why they are printed again
@@ -113,7 +145,18 @@ class PrintJob:
 
     def uri(self, position: int) -> str:
         """The canonical identifier of a label."""
+        if not self.gtin:
+            return f"{CANONICAL_STEM}/00/{self.number(position)}"
         return f"{CANONICAL_STEM}/01/{self.gtin}/21/{escape(self.serials[position])}"
+
+    def number(self, position: int) -> str:
+        """The serial of a label, or its SSCC."""
+        number = self.serials[position]
+        return number if self.gtin else f"{number}{check_digit(number)}"
+
+    def parse_run(self, first: str, total: int) -> Serials:
+        """A run of labels of this job's kind, by the serial or SSCC of the first. Raises Invalid."""
+        return parse_serials(first, total) if self.gtin else parse_sscc(first, total)
 
 
 # ------------------------------------------------------------------ steps of the runner
@@ -235,7 +278,7 @@ def print_again(
     is_alike = (serials.stem, serials.digits) == (job.serials.stem, job.serials.digits)
     if not is_alike or offset < 0 or offset + serials.total > job.start:
         raise Invalid(
-            f"{serials.total} serials from {serials[0]!r} are not all among the {job.start} labels "
+            f"{serials.total} labels from {serials[0]!r} on are not all among the {job.start} labels "
             f"that print job {job.job_id} has printed"
         )
     return PrintJob(
@@ -277,7 +320,8 @@ def chunk_document(job: PrintJob) -> dict[str, Any]:
     they were in doubt, are an OBSERVE event with the reason.
     """
     lot = _find_lot(job)
-    ilmd = {"ilmd": {"cbvmda:lotNumber": lot}} if lot else {}
+    # The lot on a logistic label is that of its contents.
+    ilmd = {"ilmd": {"cbvmda:lotNumber": lot}} if lot and job.gtin else {}
     events = [] if job.reprint_of else [_event(job, "ADD", "commissioning", ilmd)]
     if job.reason:
         events.append(_event(job, "OBSERVE", "encoding", {"suyuan:reprintReason": job.reason}))

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 
 from ledger.domain.errors import Conflict, NotFound
 from ledger.domain.print_job import PrintJob, Serials
@@ -33,6 +33,14 @@ class PrintJobs(Database):
         with self.reading() as connection:
             row = connection.execute(_all.where(_JOB.job_id == job_id)).one_or_none()
         return _to_job(row) if row else None
+
+    def next_sscc(self, references: range) -> int:
+        end = func.max(_JOB.first + _JOB.total)
+        low, high = references.start, references.stop
+        taken = select(end).where(_JOB.gtin == "", _JOB.first + _JOB.total > low, _JOB.first < high)
+        with self.reading() as connection:
+            last: int | None = connection.execute(taken).scalar()
+        return min(max(last or low, low), high)
 
     def print_jobs(self, *, party_id: str | None, after: str, limit: int) -> list[PrintJob]:
         query = _all.order_by(_JOB.created_ms.desc(), _JOB.job_id.desc()).limit(limit)

@@ -58,6 +58,18 @@ def test_labels_are_ordered_printed_and_their_serials_commissioned(
     assert event["suyuan:printJob"] == job["jobID"]
 
 
+def test_labels_with_the_next_ssccs_are_ordered(client: httpx.Client, world: World) -> None:
+    order = {"companyPrefix": "09506000", "count": 2, "printer": "dock", "firstReference": "7"}
+    answer = call(client, world, "POST", "/sscc", order)
+    job = answer.json()
+    assert (answer.status_code, job["gtin"], job["template"]) == (201, None, "logistic-100x150")
+    assert (job["firstSerial"], job["lastSerial"]) == ("095060000000000077", "095060000000000084")
+    assert call(client, world, "POST", "/sscc", order).json()["firstSerial"] == "095060000000000091"
+    assert call(client, world, "POST", "/sscc", order, "carrier").status_code == 403
+    assert call(client, world, "POST", "/sscc", {"count": 2}).status_code == 400
+    assert call(client, world, "POST", "/sscc", order | {"companyPrefix": "9"}).status_code == 400
+
+
 def test_a_job_is_paused_resumed_cancelled_and_printed_again(
     client: httpx.Client, world: World, runner: PrintRunner, printer: FakePrinter
 ) -> None:

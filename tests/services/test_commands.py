@@ -212,13 +212,16 @@ def test_a_print_job_is_ordered_followed_and_steered(
     thread.start()
     try:
         assert main(["print", "new", "09506000134352", "SN01", "2", "--printer", "file", *key]) == 0
+        (file,) = spool.iterdir()
+        ordered = capsys.readouterr().out
+        assert main(["print", "sscc", "09506000", "1", "--first", "5", "--printer", "file", *key]) == 0
+        assert re.search(r"file 1 of 1 done, quality", capsys.readouterr().out)
     finally:
         stop.set()
         thread.join()
-    (file,) = spool.iterdir()
     job_id = file.name.partition("-")[0]
     done = rf"{job_id} file 2 of 2 done, quality (1\.00|0\.[89]\d)"
-    assert re.fullmatch(rf"print job {job_id}\n{done}\n", capsys.readouterr().out)
+    assert re.fullmatch(rf"print job {job_id}\n{done}\n", ordered)
     torn = ["--reason", "torn", "--first", "SN02"]
     assert main(["print", "reprint", job_id, *torn, *key]) == 0
     again = capsys.readouterr().out.partition(" ")[0]
@@ -229,7 +232,8 @@ def test_a_print_job_is_ordered_followed_and_steered(
     assert main(["print", "confirm", again, *key]) == 1
     assert "is cancelled, should be doubt" in capsys.readouterr().err
     assert main(["print", "list", *key]) == 0
-    assert re.fullmatch(f"{again} file 0 of 1 cancelled\n{done}\n", capsys.readouterr().out)
+    listed = capsys.readouterr().out
+    assert re.fullmatch(rf"{again} file 0 of 1 cancelled\n\w+ file 1 of 1 done.*\n{done}\n", listed)
 
 
 def test_links_are_put_imported_listed_exported_and_removed(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from PIL import Image
 
 from labels import printing
 from labels.symbol import Symbol, encode
+from ledger.domain.check_digits import check_digit
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from ledger.domain.print_job import CHUNK_LABELS, PrintJob
 from ledger.lifeline import start_child
@@ -28,9 +30,11 @@ from ledger.ports import Store
 from ledger.printing import (
     PrintOrder,
     PrintRunner,
+    SsccOrder,
     cancel_job,
     confirm_job,
     create_job,
+    create_sscc_job,
     find_job,
     pause_job,
     reprint_job,
@@ -44,6 +48,7 @@ from tests.services.test_prove import change
 from tests.services.world import World
 
 GTIN = "09506000134352"
+PREFIX = "09506000"
 TOTAL = CHUNK_LABELS + 3
 STEPS_MAX = 60
 
@@ -59,6 +64,9 @@ class Desk:
 
     def order(self, first: str = "SN0001", count: int = TOTAL, **more: Any) -> PrintJob:
         return create_job(self.node, self.key, PrintOrder(GTIN, first, count, "dock", **more))
+
+    def order_sscc(self, count: int, stem: str = PREFIX, **more: Any) -> PrintJob:
+        return create_sscc_job(self.node, self.key, SsccOrder(stem, count, "dock", **more))
 
     @property
     def key(self) -> Any:
@@ -159,6 +167,69 @@ def test_an_ipp_printer_prints_a_job_and_what_it_refused_without_a_doubt(desk: D
 def _serials_on(document: bytes) -> list[str]:
     pages = (zxingcpp.read_barcode(page) for page in render_pages(document, 203))
     return [code.text.rpartition("/21/")[2] for code in pages if code]
+
+
+def test_logistic_labels_get_the_next_ssccs_and_are_commissioned(desk: Desk, tmp_path: Path) -> None:
+    desk.use_printer(f"spool://{tmp_path}?format=pdf")
+    fields = {"content": "09506000134352", "count": "24", "lot": "L1"}
+    cold = {
+        "name_zh": "疫苗", "produced": "2026-11-15", "expiry": "2027-12-31", "lot": "L1",
+        "celsius_min": "2", "celsius_max": "8", "registration_number": "1",
+    }  # fmt: skip
+    first = desk.order_sscc(2, fields=fields)
+    second = desk.order_sscc(3, template="cold-chain-100x150", fields=cold)
+    assert desk.work(first).state == "done"
+    assert desk.work(second).state == "done"
+    expected = [f"{PREFIX}{number:09}" for number in range(5)]
+    ssccs = [f"{number}{check_digit(number)}" for number in expected]
+    (logistic,), (chilled,) = (tmp_path.glob(f"{job.job_id}-*.pdf") for job in (first, second))
+    pages = render_pages(logistic.read_bytes(), 203) + render_pages(chilled.read_bytes(), 203)
+    for page, sscc in zip(pages, ssccs, strict=True):
+        codes = zxingcpp.read_barcodes(page)
+        assert {code.bytes for code in codes if code.symbology_identifier == "]C1"} >= {b"00" + sscc.encode()}
+        (link,) = [code.text for code in codes if code.symbology_identifier == "]Q1"]
+        assert link.partition("?")[0].endswith(f"/00/{sscc}")
+    assert all("ilmd" not in event and event["action"] == "ADD" for event in desk.events())
+    commissioned = [uri.rpartition("/00/")[2] for event in desk.events() for uri in event["epcList"]]
+    assert commissioned == ssccs
+    again = reprint_job(desk.node, desk.key, second.job_id, "torn", ssccs[3])
+    assert desk.work(again).state == "done"
+    assert (desk.events()[-1]["action"], desk.events()[-1]["epcList"][0][-18:]) == ("OBSERVE", ssccs[3])
+
+
+def test_ssccs_are_given_once_under_longer_and_shorter_prefixes_alike(desk: Desk) -> None:
+    taken = [desk.order_sscc(10), desk.order_sscc(5, stem=f"{PREFIX}0000")]
+    taken += [desk.order_sscc(7, first="20"), desk.order_sscc(1)]
+    numbers = [job.serials[n] for job in taken for n in range(job.serials.total)]
+    assert len(set(numbers)) == 23
+    assert [int(job.serials[0][-9:]) for job in taken] == [0, 10, 20, 27]
+    assert desk.order_sscc(1, stem=f"1{PREFIX[1:]}").serials[0] == f"1{PREFIX[1:]}{0:09}"
+
+
+def test_two_orders_at_the_same_time_get_different_ssccs(desk: Desk) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        jobs = list(threads.map(lambda _: desk.order_sscc(2), range(8)))
+    assert len({job.serials.first for job in jobs}) == 8
+
+
+def test_ssccs_that_cannot_be_given_are_refused(desk: Desk) -> None:
+    for stem, first, count in (
+        ("0950600x", "", 1),
+        ("0950", "", 1),
+        ("0" * 14, "", 1),
+        (PREFIX, "-1", 1),
+        (PREFIX, "1234567890", 1),
+        (PREFIX, "999999999", 2),
+        (PREFIX, "", 0),
+        (PREFIX, "", 100_001),
+    ):
+        with pytest.raises(Invalid):
+            desk.order_sscc(count, stem=stem, first=first)
+    with pytest.raises(NotAllowed, match="may not give serials"):
+        desk.order_sscc(1, stem="09506001")
+    desk.order_sscc(1, first="999999998")
+    with pytest.raises(Conflict, match="1 serial references are left for 2 labels"):
+        desk.order_sscc(2)
 
 
 # ------------------------------------------------------------------ whatever is lost
