@@ -173,8 +173,11 @@ def _accepts_linkset(request: Request) -> bool:
 def _linkset(
     request: Request, levels: Sequence[LinkedLevel], root: str, same_as: str, status: int = 200
 ) -> Response:
-    offered = (LINKSET_JSON, JSON, LINKSET_TEXT)
-    media_type = choose_media_type(request.headers.get("accept", ""), offered) or LINKSET_JSON
+    # A browser shows JSON, but saves what it does not know.
+    offered = (
+        (JSON, LINKSET_JSON, LINKSET_TEXT) if wants_page(request) else (LINKSET_JSON, JSON, LINKSET_TEXT)
+    )
+    media_type = choose_media_type(request.headers.get("accept", ""), offered) or offered[0]
     if media_type == LINKSET_TEXT:
         body, context = linkset_text(levels).encode("ascii"), ""
     else:

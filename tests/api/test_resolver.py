@@ -162,7 +162,9 @@ def test_links_that_nothing_tells_apart_are_listed_with_300(client: httpx.Client
     ("query", "accept", "media_type"),
     [
         ("?linkType=linkset", "*/*", "application/linkset+json"),
-        ("?linkType=all", "text/html", "application/linkset+json"),
+        ("?linkType=all", "text/html,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        ("?linkType=all", "text/html", "application/json"),
+        ("?linkType=all", "image/png", "application/linkset+json"),
         ("?linkType=linkset", "application/json", "application/json"),
         ("", "application/linkset+json", "application/linkset+json"),
         ("", "application/linkset, text/html;q=0.5", "application/linkset"),
