@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from qrcode import QRCode, constants  # type: ignore[import-untyped]
 
-from bench.machine import describe_machine
+from bench.machine import describe_machine, loop_seconds
 from labels import Content, Print, find_template, gs1_content, layout, prepare_print, to_zpl, write_pdf
 from ledger.domain.digital_link import Element
 
@@ -96,6 +96,7 @@ def main() -> int:
     sizes = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(f"{describe_machine()}, load {os.getloadavg()[0]:.1f}; labels of 50 x 30 mm at {_DPI} dpi")
+    print(f"ten million additions in Python take {loop_seconds():.2f} s of processor time")
     with TemporaryDirectory() as folder:
         naive = _measure("naive PDF", write_naive_pdf, Path(folder, "naive.pdf"), sizes.naive)
         for name, write, suffix in (("PDF", write_our_pdf, ".pdf"), ("ZPL", write_our_zpl, ".zpl")):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -13,6 +14,14 @@ def describe_machine() -> str:
     memory_gib = _kib(Path("/proc/meminfo"), "MemTotal") / _KIB_PER_MIB**2
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return f"{os.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB, {system}"
+
+
+def loop_seconds() -> float:
+    """Processor time of ten million additions in Python, by which machines can be compared."""
+    begun, total = time.process_time(), 0
+    for number in range(10_000_000):
+        total += number
+    return time.process_time() - begun
 
 
 def peak_memory_mib(pid: int) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import queries, records
+from bench import print_run, queries, records
 from bench.__main__ import main
 from bench.documents import count_serials, make_documents, to_xml
 from bench.trade import trade_documents
@@ -91,6 +91,14 @@ def test_the_query_benchmark_goes_on_with_a_filled_database_and_tells_plans_and_
         assert 0 < measured["service"]["p50"] <= measured["service"]["p95"]
         assert any("USING" in step for step in measured["plan"])
         assert not measured["reads_whole"]
+
+
+@pytest.mark.slow
+def test_a_print_job_whose_process_is_killed_on_the_way_prints_each_serial_once(tmp_path: Path) -> None:
+    done = print_run.run(tmp_path, labels=420, kills=2)
+
+    assert (done.printed.total(), done.kills) == (420, 2)
+    assert done.is_whole(420)
 
 
 @pytest.mark.parametrize(
