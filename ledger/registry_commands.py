@@ -22,7 +22,7 @@ from ledger.domain.registry import NO_LOG, NO_NODE, Change, Registered, Registry
 from ledger.node import load_secret, now_ms
 from ledger.ports import NO_PLACE, Party, RegistryHead, Store
 from ledger.registry import RegistryCopy, rebuild_registry, refresh_prefixes
-from ledger.setup import Account, connect_registry, registry_writer
+from ledger.setup import Account, connect_registry, ensure_funds, registry_writer
 from ledger.verify import Trust
 
 _HISTORY_PAGE: Final = 1000
@@ -216,6 +216,8 @@ def _change(arguments: argparse.Namespace, act: Callable[[_Changing], None], don
         node = node_id(arguments.scheme, arguments.prefix)
         name = f"{arguments.scheme} {arguments.prefix or '(root)'}"
         writer = replace(registry_writer(settings, store, account), names={node: name})
+        if account != operator:
+            ensure_funds(settings, registry_writer(settings, store, operator).signer, writer.signer)
         act(_Changing(arguments, settings, store, writer, node))
         print(f"{name} {done.format(**vars(arguments))}")
         mined = writer.signer.rpc.quantity("eth_blockNumber")

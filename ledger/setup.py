@@ -31,6 +31,7 @@ from ledger.verify import Trust
 ADMIN = "node"
 """The party that operates the node and owns the root of every scheme."""
 
+_LITTLE_WEI = 10**17  # dozens of txs
 _DEPLOYMENT = "deployment"
 _ORIGIN = "origin"
 
@@ -135,13 +136,25 @@ def _deploy(store: Store, signer: Signer) -> Deployment:
 
 
 def _check_funds(signer: Signer) -> None:
-    account = f"0x{signer.account.hex()}"
     takes_fees = signer.capabilities.fee_mode != "zero"
-    if takes_fees and signer.rpc.quantity("eth_getBalance", account, "latest") == 0:
+    if takes_fees and _balance_wei(signer) == 0:
         raise Invalid(
-            f"account {account} has no funds on chain {signer.chain_id}, which takes fees: "
+            f"account 0x{signer.account.hex()} has no funds on chain {signer.chain_id}, which takes fees: "
             "send it some, then start again"
         )
+
+
+def _balance_wei(signer: Signer) -> int:
+    return signer.rpc.quantity("eth_getBalance", f"0x{signer.account.hex()}", "latest")
+
+
+def ensure_funds(settings: Settings, operator: Signer, signer: Signer) -> None:
+    """That `signer` can pay for txs: on the embedded chain, whose coins are worth nothing, the operator gives
+    it some. Raises Invalid where it has none.
+    """
+    if not settings.rpc_url and _balance_wei(signer) < _LITTLE_WEI:
+        operator.pay(signer.account, 10 * _LITTLE_WEI)
+    _check_funds(signer)
 
 
 def connect_chain(settings: Settings, store: Store, account: Account) -> EthereumChain:

@@ -65,6 +65,14 @@ class Signer:
         price = capped(market_price(self.rpc, mode), self.price_wei_max)
         return Tx(self.chain_id, self.next_nonce(), to, data, gas_limit, price, mode).signed(self.key)
 
+    def pay(self, to: bytes, value_wei: int) -> Inclusion:
+        """Give coins to another account, and return when a block holds the tx. Raises NonceTaken."""
+        mode = self.capabilities.fee_mode
+        gas_limit = estimate_gas(self.rpc, self.account, to, b"")
+        price = capped(market_price(self.rpc, mode), self.price_wei_max)
+        tx = Tx(self.chain_id, self.next_nonce(), to, b"", gas_limit, price, mode, value_wei)
+        return self.send_and_wait(tx.signed(self.key))
+
     def replace(self, tx: SignedTx) -> SignedTx:
         """The same tx at least 12.5 % dearer; `tx` itself when we pay no more, or the chain has no fees."""
         market = market_price(self.rpc, self.capabilities.fee_mode)

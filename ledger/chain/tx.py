@@ -55,12 +55,13 @@ class Tx:
     gas_limit: int
     price: Price
     fee_mode: FeeMode
+    value_wei: int = 0
 
     def signed(self, key: bytes) -> SignedTx:
         fields: dict[str, Any] = {
             "chainId": self.chain_id,
             "nonce": self.nonce,
-            "value": 0,
+            "value": self.value_wei,
             "data": self.input,
             "gas": self.gas_limit,
         }
@@ -77,14 +78,15 @@ class Tx:
     def read(raw: bytes, chain_id: int) -> "Tx":
         """The tx that we signed as `raw`."""
         if raw.startswith(_DYNAMIC_FEE):
-            _, nonce, tip, highest, gas, to, _, data, *_ = rlp.decode(raw[1:])
+            _, nonce, tip, highest, gas, to, value, data, *_ = rlp.decode(raw[1:])
             price = Price(int.from_bytes(highest), int.from_bytes(tip))
             mode: FeeMode = "1559"
         else:
-            nonce, highest, gas, to, _, data, *_ = rlp.decode(raw)
+            nonce, highest, gas, to, value, data, *_ = rlp.decode(raw)
             price = Price(int.from_bytes(highest), 0)
             mode = "legacy"
-        return Tx(chain_id, int.from_bytes(nonce), to or None, data, int.from_bytes(gas), price, mode)
+        numbers = int.from_bytes(gas), price, mode, int.from_bytes(value)
+        return Tx(chain_id, int.from_bytes(nonce), to or None, data, *numbers)
 
 
 def next_nonce(rpc: Rpc, account: bytes) -> int:

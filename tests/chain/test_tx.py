@@ -15,7 +15,7 @@ prices = st.builds(
 
 
 def tx(price: Price, fee_mode: str = "1559") -> Tx:
-    return Tx(1337, 7, b"\x11" * 20, b"input", 100_000, price, fee_mode)  # type: ignore[arg-type]
+    return Tx(1337, 7, b"\x11" * 20, b"input", 100_000, price, fee_mode, 5)  # type: ignore[arg-type]
 
 
 def test_signing_uses_coincurve() -> None:

@@ -1,19 +1,21 @@
 """`suyuan registry` as people type it, on a real chain."""
 
 import re
+import secrets
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from ledger.chain import account_of
+from ledger.chain import account_of, connect_signer
 from ledger.cli import main
 from ledger.config import Settings
+from ledger.domain.errors import Invalid
 from ledger.ports import Party
-from ledger.setup import operator_account, set_up
+from ledger.setup import ensure_funds, operator_account, set_up
 from ledger.store import open_store
-from tests.chain.nodes import Anvil
+from tests.chain.nodes import ADMIN, Anvil
 
 Run = Callable[..., str]
 KEYS = {party: sha256(f"commands {party}".encode()).digest() for party in ("maker", "shop")}
@@ -122,6 +124,20 @@ def test_two_owners_say_that_their_prefixes_name_the_same_things(registry: Run) 
     registry("equate", "9506000", "20.1", *other, "--as", "maker", "--withdraw")
     assert "same as" not in registry("show", "9506000")
     assert "same as     gs1 9506000 (not in force)" in registry("show", "20.1", "--scheme", "handle")
+
+
+def test_whoever_signs_can_pay_on_the_embedded_chain_and_elsewhere_is_told(
+    anvil: Anvil, tmp_path: Path
+) -> None:
+    operator, poor = (connect_signer(anvil.url, key) for key in (ADMIN, secrets.token_bytes(32)))
+    elsewhere = Settings(data_dir=tmp_path, rpc_url=anvil.url)
+    with pytest.raises(Invalid, match=f"0x{poor.account.hex()} has no funds"):
+        ensure_funds(elsewhere, operator, poor)
+    ensure_funds(Settings(data_dir=tmp_path), operator, poor)  # without SUYUAN_RPC_URL the chain is ours
+    paid = anvil.rpc.quantity("eth_getBalance", f"0x{poor.account.hex()}", "latest")
+    ensure_funds(Settings(data_dir=tmp_path), operator, poor)
+    ensure_funds(elsewhere, operator, poor)
+    assert anvil.rpc.quantity("eth_getBalance", f"0x{poor.account.hex()}", "latest") == paid == 10**18
 
 
 def test_the_copy_is_read_again_on_request(registry: Run) -> None:
