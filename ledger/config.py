@@ -52,6 +52,7 @@ class Settings:
     mqtt_topic: str = _setting("suyuan/telemetry/#", "topics that carriers send to")
     mqtt_ca: str = _setting("", "file of the broker's CA; empty: those of the system")
     mqtt_certificate: str = _setting("", "file with our client certificate and its key for the broker")
+    seal_minutes: int = _setting(60, "readings of carriers are sealed into the log this often")
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:

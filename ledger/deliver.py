@@ -16,6 +16,7 @@ from ledger.excursions import Watcher
 from ledger.lifeline import when_parent_ends
 from ledger.node import open_node
 from ledger.printing import PrintRunner
+from ledger.seals import Sealer
 from ledger.store import open_store
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def main() -> int:
         return 1
     try:
         node = open_node(settings, store)
-        runs = {"print": PrintRunner(node).run, "watch": Watcher(node).run}
+        runs = {"print": PrintRunner(node).run, "watch": Watcher(node).run, "seal": Sealer(node).run}
         others = [threading.Thread(target=run, args=(stop,), name=name) for name, run in runs.items()]
         for other in others:
             other.start()

@@ -295,6 +295,24 @@ class RegistryHead:
     revision: int
 
 
+SealState = Literal["due", "captured", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A Merkle root over messages of a carrier, and the document that takes it into the log."""
+
+    seal_id: str
+    carrier_id: str
+    sealed_ms: int
+    messages: int
+    root: bytes
+    event_id: str
+    key_id: bytes  # API key to capture it under
+    state: SealState
+    document: str
+
+
 # --------------------------------------------------------------------------- subscriptions
 
 
@@ -681,6 +699,28 @@ class Store(Protocol):
 
     def hold_listen_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that takes messages from the broker for this database."""
+
+    # seals
+    def due_seals(self, received_ms: int, *, limit: int) -> list[str]:
+        """Carriers with messages that no seal holds, one of them received by then; those never bound are left
+        out. The longest waiting first."""
+
+    def sealed_messages(self, carrier_id: str, seal_id: str, *, limit: int) -> list[tuple[int, bytes]]:
+        """Number and bytes of the messages that a seal holds, in order; "": of those that none holds yet."""
+
+    def add_seal(self, seal: Seal, sequences: Sequence[int]) -> None:
+        """Save a seal over these messages; Conflict when another holds one of them."""
+
+    def seals(self, carrier_id: str, *, limit: int) -> list[Seal]:
+        """The newest first."""
+
+    def seal_of(self, carrier_id: str, sequence: int) -> Seal | None:
+        """The seal that holds the message; None when none does, or there is no such message."""
+
+    def uncaptured_seals(self, *, limit: int) -> list[Seal]: ...
+    def finish_seal(self, seal_id: str, state: SealState) -> None: ...
+    def hold_seal_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that seals on this database."""
 
     # watched bindings and their excursions
     def due_watches(self, *, limit: int) -> list[WatchedBinding]:

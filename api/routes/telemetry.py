@@ -4,11 +4,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 
 from api.dependencies import ApiKeyDep, Id, NodeDep
 from api.routes.epcis.bodies import read_body
 from ledger.domain.cold_chain.reading import from_milli
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
+from ledger.seals import list_seals, prove_reading, sealed_messages
 from ledger.telemetry import check_not_all_refused, list_readings, take_messages
 
 router = APIRouter(
@@ -18,6 +20,7 @@ router = APIRouter(
 _BYTES: Final = "application/octet-stream"
 _BODY_MAX: Final = MESSAGES_MAX * MESSAGE_BYTES_MAX
 _TIME_MS_MAX: Final = 2**53
+_NOT_YOURS: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "Your party has no such carrier."}}
 
 
 @router.post(
@@ -43,7 +46,7 @@ async def post_telemetry(request: Request, node: NodeDep, _key: ApiKeyDep) -> di
     return {"accepted": taken.accepted, "repeated": taken.repeated, "refused": refused}
 
 
-@router.get("/telemetry", responses={404: {"description": "Your party has no such carrier."}})
+@router.get("/telemetry", responses=_NOT_YOURS)
 def get_readings(
     node: NodeDep,
     key: ApiKeyDep,
@@ -56,3 +59,23 @@ def get_readings(
         {"at_ms": r.at_ms, "quantity": r.quantity, "value": float(from_milli(r.milli))}
         for r in list_readings(node, key, text, from_ms, to_ms)
     ]
+
+
+@router.get("/telemetry/seals", responses=_NOT_YOURS)
+def get_seals(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
+    """What commits to the carrier's messages in the log, the newest first; `intact`: they are all there."""
+    return [dict(seal) for seal in list_seals(node, key, text)]
+
+
+@router.get("/telemetry/raw", responses=_NOT_YOURS)
+def get_raw(node: NodeDep, key: ApiKeyDep, text: Id, seal: Annotated[str, Query(max_length=100)]) -> Response:
+    """The messages of a seal as the carrier signed them, one behind another."""
+    return Response(sealed_messages(node, key, text, seal), media_type=_BYTES)
+
+
+@router.get("/telemetry/proof", responses=_NOT_YOURS)
+def get_message_proof(
+    node: NodeDep, key: ApiKeyDep, text: Id, number: Annotated[int, Query(ge=0, le=_TIME_MS_MAX)]
+) -> dict[str, Any]:
+    """The message `number`, and its path to the root in the event `eventID` (see ledger/FORMATS.md)."""
+    return dict(prove_reading(node, key, text, number))

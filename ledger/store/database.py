@@ -36,6 +36,7 @@ _ADVISORY_LOCKS = {
     "print": 0x7375_7975_616E_04,
     "watch": 0x7375_7975_616E_05,
     "listen": 0x7375_7975_616E_06,
+    "seal": 0x7375_7975_616E_07,
 }
 """PostgreSQL knows its advisory locks by number; ours begin with the bytes of "suyuan"."""
 

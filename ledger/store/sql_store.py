@@ -23,6 +23,7 @@ from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
 from ledger.store.records import Records
 from ledger.store.registry import RegistryChanges
+from ledger.store.seals import Seals
 from ledger.store.subscriptions import Subscriptions
 from ledger.store.telemetry import Telemetry
 
@@ -40,11 +41,12 @@ class SqlStore(
     PrintJobs,
     LabelScans,
     Records,
+    Links,
     Carriers,
     Telemetry,
+    Seals,
     Excursions,
     RegistryChanges,
-    Links,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

@@ -2,7 +2,7 @@
 
 Facts: event, event_body, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
 master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
-carrier_binding, telemetry, telemetry_refusal, excursion_event. Caches, which can be rebuilt: log_node,
+carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event. Caches: log_node,
 map_tile, item_frontier, event_class, event_text, event_number (from events), master_attribute (from
 master_data), carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change
 (from the chain) and prefix (from those). Times are milliseconds since 1970 unless their name ends in _s,
@@ -447,7 +447,25 @@ telemetry = Table(  # the signed messages of carriers, up to 60 readings in each
     Column("last_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    Column("seal_id", Text, nullable=False, server_default=""),  # "" until it is sealed
     Index("telemetry_by_time", "carrier_id", "last_ms", "sequence"),
+    Index("telemetry_by_seal", "seal_id", "received_ms"),
+)
+
+telemetry_seal = Table(  # what committed to messages
+    "telemetry_seal",
+    metadata,
+    Column("seal_id", Text, primary_key=True),
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), nullable=False),
+    Column("sealed_ms", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),  # due, captured, refused
+    Column("document", Text, nullable=False),
+    Index("telemetry_seal_by_carrier", "carrier_id", "sealed_ms"),
+    Index("telemetry_seal_by_state", "state", "sealed_ms"),
 )
 
 telemetry_refusal = Table(

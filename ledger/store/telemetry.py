@@ -36,7 +36,7 @@ class Telemetry(Database):
                     new.append(message)
                 else:
                     counts[message.carrier_id, outcome] += 1
-            rows = [(m.carrier_id, m.sequence, m.first_ms, m.last_ms, received_ms, m.raw) for m in new]
+            rows = [(m.carrier_id, m.sequence, m.first_ms, m.last_ms, received_ms, m.raw, "") for m in new]
             insert_rows(connection, tables.telemetry, rows)
             _count_heard(connection, new, received_ms)
             _count_refusals(connection, counts)

@@ -23,7 +23,7 @@ from ledger.domain.identifiers import parse_identifier
 ITEMS_IN_EVENT_MAX: Final = 1000
 """Items in one event; more of them make more events."""
 
-_MEASUREMENTS: Final[dict[Quantity, str]] = {
+MEASUREMENTS: Final[dict[Quantity, str]] = {
     "temperature": "Temperature",
     "humidity": "RelativeHumidity",
     "light": "Illuminance",
@@ -90,7 +90,7 @@ def excursion_document(
         "sensorElementList": [_sensor_element(moment, excursion, binding, profile)],
     }
     events = [common | {"eventID": i} | part for i, part in zip(event_ids, what, strict=True)]
-    return _document(events, moment.at_ms)
+    return document_of(events, moment.at_ms)
 
 
 def count_events(binding: Binding, inside: Contents) -> int:
@@ -102,10 +102,11 @@ def declaration_document(document: str, now_ms: int) -> str:
     """The document that declares the events of another one to be in error."""
     declaration = {"declarationTime": time_text(now_ms), "reason": "incorrect_data"}
     events = json.loads(document)["epcisBody"]["eventList"]
-    return _document([event | {"errorDeclaration": declaration} for event in events], now_ms)
+    return document_of([event | {"errorDeclaration": declaration} for event in events], now_ms)
 
 
-def _document(events: Sequence[dict[str, Any]], made_ms: int) -> str:
+def document_of(events: Sequence[dict[str, Any]], made_ms: int) -> str:
+    """An EPCIS document of these events."""
     return json.dumps(
         {
             "@context": [EPCIS_CONTEXT],
@@ -150,7 +151,7 @@ def _sensor_element(
         },
         "sensorReport": [
             {
-                "type": _MEASUREMENTS[quantity],
+                "type": MEASUREMENTS[quantity],
                 "exception": "ALARM_CONDITION",
                 "time": time_text(excursion.peak_ms),
                 "value": float(from_milli(excursion.peak_milli)),

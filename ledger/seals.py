@@ -1,0 +1,169 @@
+"""Seals: the messages of carriers are committed to in the log, by a Merkle root over some at a time.
+
+`Sealer` seals what a carrier that was ever bound sent, once the oldest of it waited for an hour (or as set).
+The seal and its document are saved in the transaction that marks the messages, and captured after that, so a
+stop at any moment captures the same again. A message is in one seal, however late it came.
+"""
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from ledger.capture import capture
+from ledger.carriers import get_carrier
+from ledger.domain.canonical_json import JsonValue
+from ledger.domain.cold_chain.seal import prove_message, seal_document, seal_root
+from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, NotFound, NotYetAnchored
+from ledger.domain.identifiers import parse_identifier
+from ledger.domain.telemetry import read_messages
+from ledger.node import Node
+from ledger.ports import ApiKey, Seal
+
+MESSAGES_MAX: Final = 2_000
+"""Messages in one seal; more of them wait for the next."""
+SEALS_SHOWN_MAX: Final = 100
+
+_BINDINGS_MAX: Final = 1_000
+_TURN: Final = 100
+_POLL_SECONDS: Final = 1.0
+_REST_SECONDS: Final = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Sealer:
+    """Seals what waited long enough, and captures the seals."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def run(self, stop: threading.Event) -> None:
+        """Seal until `stop` is set; waits while another process seals on this database."""
+        while not stop.is_set():
+            try:
+                with self._node.store.hold_seal_lock() as alone:
+                    while alone and not stop.is_set():
+                        if not self.turn():
+                            stop.wait(_POLL_SECONDS)
+            except LedgerError as error:
+                logger.error("%s", error)
+            stop.wait(_REST_SECONDS)
+
+    def turn(self) -> bool:
+        """Seal for some carriers, capture some seals; whether there was anything to do."""
+        store, settings = self._node.store, self._node.settings
+        carrier_ids = store.due_seals(self._node.clock() - 60_000 * settings.seal_minutes, limit=_TURN)
+        sealed = [self._try_to_seal(carrier_id) for carrier_id in carrier_ids]
+        seals = store.uncaptured_seals(limit=_TURN)
+        for seal in seals:
+            self._capture(seal)
+        return any(sealed) or bool(seals)
+
+    def _try_to_seal(self, carrier_id: str) -> bool:
+        try:
+            self._seal(carrier_id)
+        except Invalid as error:  # it must not stop the others
+            logger.error("messages of %s are altered and cannot be sealed: %s", carrier_id, error)
+            return False
+        return True
+
+    def _seal(self, carrier_id: str) -> None:
+        node = self._node
+        raws = _raws(node, carrier_id, "")
+        messages = [message for raw in raws.values() for message in read_messages(raw)]
+        bindings = node.store.bindings(carrier_id, limit=_BINDINGS_MAX)
+        first_ms, last_ms = min(m.first_ms for m in messages), max(m.last_ms for m in messages)
+        then = [b for b in bindings if b.from_ms <= last_ms and (b.until_ms is None or b.until_ms > first_ms)]
+        seal_id, event_id = (str(uuid.UUID(bytes=node.random_bytes(16), version=4)) for _ in range(2))
+        event_id = f"urn:uuid:{event_id}"
+        link = f"{node.settings.label_url}/telemetry/raw?id={quote(carrier_id, safe='')}&seal={seal_id}"
+        items = list(dict.fromkeys(b.uri for b in then if not _is_place(b.uri)))
+        now = node.clock()
+        document = seal_document(carrier_id, items, messages, link, event_id, now)
+        key_id, root = (then or bindings)[0].key_id, seal_root(raws.values())
+        seal = Seal(seal_id, carrier_id, now, len(messages), root, event_id, key_id, "due", document)
+        node.store.add_seal(seal, list(raws))
+
+    def _capture(self, seal: Seal) -> None:
+        key = self._node.store.api_key(seal.key_id)
+        assert key is not None, "keys are never removed"
+        try:
+            capture(self._node, key, seal.document.encode())
+        except (Invalid, NotAllowed, Conflict) as error:
+            logger.error("the seal %s of %s cannot be captured: %s", seal.seal_id, seal.carrier_id, error)
+            self._node.store.finish_seal(seal.seal_id, "refused")
+        else:
+            self._node.store.finish_seal(seal.seal_id, "captured")
+
+
+def _is_place(uri: str) -> bool:
+    return parse_identifier(uri).kind in ("sgln", "gln")
+
+
+# --------------------------------------------------------------------------- shown and proved
+
+
+def list_seals(node: Node, key: ApiKey, text: str) -> list[dict[str, JsonValue]]:
+    """The seals of a carrier of your party, the newest first; `intact`: the messages are there, unaltered."""
+    carrier = get_carrier(node, key, text)
+    return [_view(node, seal) for seal in node.store.seals(carrier.carrier_id, limit=SEALS_SHOWN_MAX)]
+
+
+def sealed_messages(node: Node, key: ApiKey, text: str, seal_id: str) -> bytes:
+    """The messages of a seal, one behind another. Raises NotFound."""
+    carrier = get_carrier(node, key, text)
+    raws = _raws(node, carrier.carrier_id, seal_id) if seal_id else {}
+    if not raws:
+        raise NotFound(f"{carrier.carrier_id} has no seal {seal_id!r} with messages")
+    return b"".join(raws.values())
+
+
+def prove_reading(node: Node, key: ApiKey, text: str, number: int) -> Mapping[str, JsonValue]:
+    """A message, its path and the root, which the event `eventID` holds (ledger/FORMATS.md).
+
+    Raises NotFound, NotYetAnchored when it is not sealed yet, Conflict when messages of its seal were deleted
+    or altered, so that there is no proof.
+    """
+    carrier = get_carrier(node, key, text)
+    seal = node.store.seal_of(carrier.carrier_id, number)
+    if seal is None:
+        if number in _raws(node, carrier.carrier_id, ""):
+            raise NotYetAnchored(f"message {number} of {carrier.carrier_id} is not sealed yet")
+        raise NotFound(f"{carrier.carrier_id} has sent no message {number}")
+    raws = _raws(node, carrier.carrier_id, seal.seal_id)
+    proof = prove_message(list(raws.values()), list(raws).index(number))
+    if proof.root != seal.root:
+        raise Conflict(f"messages of seal {seal.seal_id} were deleted or altered: they do not make its root")
+    return {
+        "message": proof.raw.hex(),
+        "index": proof.index,
+        "size": proof.size,
+        "path": [sibling.hex() for sibling in proof.path],
+        "root": proof.root.hex(),
+        "eventID": seal.event_id,
+    }
+
+
+def _raws(node: Node, carrier_id: str, seal_id: str) -> dict[int, bytes]:
+    """The bytes of a seal's messages by number, in order."""
+    return dict(node.store.sealed_messages(carrier_id, seal_id, limit=MESSAGES_MAX))
+
+
+def _view(node: Node, seal: Seal) -> dict[str, JsonValue]:
+    event: dict[str, Any] = json.loads(seal.document)["epcisBody"]["eventList"][0]
+    metadata = event["sensorElementList"][0]["sensorMetadata"]
+    return {
+        "seal": seal.seal_id,
+        "sealed_ms": seal.sealed_ms,
+        "messages": seal.messages,
+        "root": seal.root.hex(),
+        "eventID": seal.event_id,
+        "state": seal.state,
+        "from": metadata["startTime"],
+        "to": metadata["endTime"],
+        "intact": seal_root(_raws(node, seal.carrier_id, seal.seal_id).values()) == seal.root,
+    }
