@@ -89,6 +89,8 @@ def questions(events: int) -> dict[str, dict[str, str]]:
         "one EPC": {"MATCH_anyEPC": TRUCK},
         "time window and bizStep": {"EQ_bizStep": "shipping", **window},
         "MATCH_anyEPC of a product": {"MATCH_anyEPC": PRODUCT},
+        "one EPC and a rare disposition": {"MATCH_anyEPC": TRUCK, "EQ_disposition": "recalled"},
+        "bizStep and disposition that never meet": {"EQ_bizStep": "shipping", "EQ_disposition": "active"},
     }
 
 
@@ -193,7 +195,7 @@ def _explain(filled: Filled, query: EventQuery) -> list[str]:
     first = filled.store.find_events(query, size=size, limit=PER_PAGE)
     with filled.store.reading() as connection:
         with _listening(connection) as sent:
-            for after in (None, first[-1].position):
+            for after in (None, *(found.position for found in first[-1:])):
                 page = page_of(connection, query, start=0, size=size, after=after, limit=PER_PAGE + 1)
                 connection.execute(page).all()
         return list(dict.fromkeys(step for sql, given in sent for step in _plan(connection, sql, given)))

@@ -1,8 +1,8 @@
 """Events of a trade, as many as are asked for: made, packed, shipped, received, in months and many places.
 
 Ten events tell of one delivery: four times goods are commissioned (two serials and their lot), twice four of
-them are packed into a case, each case is shipped and then received by one of five trucks. The events with a
-number are always the same, so that filling a database can go on where it stopped.
+them are packed into a case, each case is shipped and then received by one of five trucks; few are received as
+recalled. The events with a number are always the same, so that filling a database can go on where it stopped.
 """
 
 import json
@@ -23,6 +23,7 @@ PRODUCT: Final = f"urn:epc:idpat:sgtin:{COMPANY}.013435.*"
 _PRODUCTS, _PLACES, _TRUCKS = 8, 40, 5
 _LATE_SECONDS = 86_400  # events arrive in another order than they happened in
 _DELIVERIES_PER_LOT = 500
+_DELIVERIES_PER_RECALL = 499  # of every truck
 
 
 def trade_documents(first_event: int, events: int) -> Iterator[bytes]:
@@ -87,11 +88,12 @@ def _packed(delivery: int, half: int, case: str) -> dict[str, Any]:
 
 def _moved(delivery: int, step: str, case: str) -> dict[str, Any]:
     place = _place(delivery if step == "shipping" else delivery * 7 + 3)
+    received = "in_progress" if delivery % _DELIVERIES_PER_RECALL else "recalled"
     return {
         "type": "ObjectEvent",
         "action": "OBSERVE",
         "bizStep": step,
-        "disposition": "in_transit" if step == "shipping" else "in_progress",
+        "disposition": "in_transit" if step == "shipping" else received,
         "epcList": [case, f"urn:epc:id:giai:{COMPANY}.TRUCK{delivery % _TRUCKS}"],
         "readPoint": {"id": place},
         "bizTransactionList": [

@@ -29,6 +29,9 @@ from ledger.domain.registry import Change, ChangeKind
 from ledger.domain.rules import Part
 from ledger.domain.telemetry import Message, Outcome
 
+QUERY_SECONDS: Final = 10.0
+"""How long a query may look for events, when nothing else is said."""
+
 # --------------------------------------------------------------------------- events
 
 
@@ -416,13 +419,22 @@ class Store(Protocol):
 
     # queries
     def find_events(
-        self, query: EventQuery, *, size: int, start: int = 0, after: Position | None = None, limit: int
+        self,
+        query: EventQuery,
+        *,
+        size: int,
+        start: int = 0,
+        after: Position | None = None,
+        limit: int,
+        seconds: float = QUERY_SECONDS,
     ) -> list[FoundEvent]:
         """The first `limit` matching events after position `after`, with start <= log_index < size, in
-        the query's order. Its limits are not looked at."""
+        the query's order. Its limits are not looked at. QueryTooComplex when they are not found in time."""
 
-    def count_events(self, query: EventQuery, *, size: int, limit: int) -> int:
-        """How many events below `size` match; `limit` when there are more."""
+    def count_events(
+        self, query: EventQuery, *, size: int, limit: int, seconds: float = QUERY_SECONDS
+    ) -> int:
+        """How many events below `size` match; `limit` when there are more. Raises as above."""
 
     def known_epcs(self, *, after: str, limit: int) -> list[str]:
         """Identifiers of single things that events were captured with, each once, in an order of their own;

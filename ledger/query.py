@@ -22,6 +22,7 @@ from ledger.ports import KnownColumn, StoredEvent
 
 PER_PAGE: Final = 30
 PER_PAGE_MAX: Final = 1_000
+_CATCH_UP_SECONDS: Final = 600  # a subscription may begin far back; no one waits for it
 
 Collection = Literal["eventTypes", "epcs", "bizSteps", "bizLocations", "readPoints", "dispositions"]
 
@@ -45,8 +46,9 @@ def run_query(
 ) -> Page:
     """One page of the events that match `query`: at most `per_page` of them, and never more than 1,000.
 
-    Raises QueryTooLarge when more match than the query's maxEventCount, Archived when events of the page are,
-    Invalid for a `per_page` below 1 and for a token that is not of this query.
+    Raises QueryTooLarge when more match than the query's maxEventCount, QueryTooComplex when the page is not
+    found in time, Archived when events of the page are, Invalid for a `per_page` below 1 and for a token that
+    is not of this query.
     """
     wanted = _check_per_page(per_page)
     if page_token is None:
@@ -70,11 +72,14 @@ def find_new(node: Node, query: EventQuery, start: int, *, limit: int) -> tuple[
     """Matching events from log index `start` on, in the order of the log, and where to continue.
 
     At most `limit` events; the query's own order and limits do not count. Continuing where the answer says
-    finds every matching event exactly once, whatever is captured meanwhile. Raises Archived as `run_query`.
+    finds every matching event exactly once, whatever is captured meanwhile. Raises QueryTooComplex and
+    Archived as `run_query`, but reads on for longer.
     """
     size = node.store.log_size()
     in_log_order = EventQuery(query.conditions, "recordTime", False)
-    found = node.store.find_events(in_log_order, start=start, size=size, limit=limit)
+    found = node.store.find_events(
+        in_log_order, start=start, size=size, limit=limit, seconds=_CATCH_UP_SECONDS
+    )
     refuse_archived(entry.event for entry in found)
     reached = found[-1].event.log_index + 1 if len(found) == limit else max(size, start)
     return [entry.event for entry in found], reached

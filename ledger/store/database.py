@@ -20,14 +20,16 @@ from sqlalchemy.exc import (
     DataError,
     IntegrityError,
     InterfaceError,
+    OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ledger.domain.errors import Conflict, Invalid, StoreUnavailable
+from ledger.domain.errors import Conflict, Invalid, QueryTooComplex, StoreUnavailable
 
 WAIT_SECONDS = 30
 _POLL_SECONDS = 0.02
+_SQLITE_STEPS = 100_000  # of its machine, a few milliseconds, between two looks at the clock
 _SQLITE_CACHE_KIB = 32 * 1024
 _ADVISORY_LOCKS = {
     "open": 0x7375_7975_616E_01,
@@ -136,6 +138,23 @@ class Database:
             yield connection
 
     @contextmanager
+    def reading_within(self, seconds: float) -> Iterator[Connection]:
+        """As `reading`; a statement that has not ended by then is stopped, and raises QueryTooComplex."""
+        limited = _limited_sqlite if self._is_sqlite else _limited_postgres
+        with self.reading() as connection:
+            try:
+                with limited(connection, seconds):
+                    yield connection
+            except OperationalError as error:
+                if not _was_stopped(error):
+                    raise
+                raise QueryTooComplex(
+                    f"the query was stopped after {seconds:g} s: it asks for things that are common and "
+                    "hardly ever meet; ask for a shorter time (GE_eventTime and LT_eventTime, or "
+                    "GE_recordTime and LT_recordTime), or for an identifier"
+                ) from error
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and undone when the block raises."""
         with self._queued(), ledger_errors(), self._writing_engine.begin() as connection:
@@ -176,6 +195,28 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _limited_sqlite(connection: Connection, seconds: float) -> Iterator[None]:
+    driver: Any = connection.connection.driver_connection
+    stop = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > stop, _SQLITE_STEPS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
+@contextmanager
+def _limited_postgres(connection: Connection, seconds: float) -> Iterator[None]:
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
+    yield
+
+
+def _was_stopped(error: OperationalError) -> bool:
+    codes = {getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate")}
+    return bool(codes & {"SQLITE_INTERRUPT", "57014"})
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from sqlalchemy import func, literal, select
 
 from ledger.domain.commitment import item_key
 from ledger.domain.event_query import EventQuery, Position
-from ledger.ports import FoundEvent, KnownColumn
+from ledger.ports import QUERY_SECONDS, FoundEvent, KnownColumn
 from ledger.store import tables
 from ledger.store.database import Database
 from ledger.store.events import event_columns, to_event
@@ -22,14 +22,23 @@ class Queries(Database):
     """The part of `Store` about finding events."""
 
     def find_events(
-        self, query: EventQuery, *, size: int, start: int = 0, after: Position | None = None, limit: int
+        self,
+        query: EventQuery,
+        *,
+        size: int,
+        start: int = 0,
+        after: Position | None = None,
+        limit: int,
+        seconds: float = QUERY_SECONDS,
     ) -> list[FoundEvent]:
-        with self.reading() as connection:
+        with self.reading_within(seconds) as connection:
             page = page_of(connection, query, start=start, size=size, after=after, limit=limit)
             return [_to_found(row) for row in connection.execute(page)]
 
-    def count_events(self, query: EventQuery, *, size: int, limit: int) -> int:
-        with self.reading() as connection:
+    def count_events(
+        self, query: EventQuery, *, size: int, limit: int, seconds: float = QUERY_SECONDS
+    ) -> int:
+        with self.reading_within(seconds) as connection:
             count: int = connection.scalars(count_of(connection, query, size=size, limit=limit)).one()
         return count
 

@@ -68,6 +68,7 @@ _AnySelect: TypeAlias = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ..
 
 
 class _IndexTables(NamedTuple):
+    event: FromClause
     link: FromClause
     item_class: FromClause
     text: FromClause
@@ -75,7 +76,13 @@ class _IndexTables(NamedTuple):
 
 
 def _index_tables(name: str) -> _IndexTables:
-    indexes = (tables.event_item, tables.event_class, tables.event_text, tables.event_number)
+    indexes = (
+        tables.event,
+        tables.event_item,
+        tables.event_class,
+        tables.event_text,
+        tables.event_number,
+    )
     return _IndexTables(*(table.alias(f"{name}_{table.name}") for table in indexes))
 
 
@@ -99,6 +106,7 @@ _EVENT_COLUMNS: Final = {
     "bizLocation": "biz_location",
     "eventTime": "event_time_ms",
 }
+_INDEXED: Final = ("eventID", "bizStep", "disposition", "readPoint", "bizLocation")
 
 
 def page_of(
@@ -167,7 +175,8 @@ class _Stream:
     @property
     def log_index(self) -> _LogIndex:
         log_index: _LogIndex = self.table.c.log_index
-        return log_index
+        # The bare column would lead the databases to the primary key, and through all events.
+        return (log_index + 0).label("log_index") if self.table is _DRIVER.event else log_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +188,17 @@ class _Driver:
     def is_in_log_order(self) -> bool:
         return len(self.streams) <= _STREAMS_MAX and all(stream.in_log_order for stream in self.streams)
 
+    @property
+    def is_of_row(self) -> bool:
+        """On columns of the event table: where nothing else drives, the database finds the index itself."""
+        return self.streams[0].table is _DRIVER.event
+
 
 def _choose_driver(connection: Connection, query: EventQuery) -> _Driver | None:
     drivers = [_Driver(c, streams) for c in query.conditions if (streams := list(_streams(c, _DRIVER)))]
     in_order = [d for d in drivers if query.order.by == "recordTime" and d.is_in_log_order]
-    if len(drivers) == 1 and in_order:
-        return drivers[0]
+    if len(drivers) == 1 and (in_order or drivers[0].is_of_row):
+        return in_order[0] if in_order else None
     few = [(count, d) for d in drivers if (count := _count_rows(connection, d)) < FEW]
     if few:
         return min(few, key=lambda counted: counted[0])[1]
@@ -202,9 +216,11 @@ def _count_rows(connection: Connection, driver: _Driver) -> int:
 
 
 def _streams(condition: Condition, indexes: _IndexTables) -> Iterator[_Stream]:
-    """What can drive: nothing for a condition on columns of the event, whose indexes the database chooses."""
-    link, item, text, number = indexes
+    """Index rows that meet the condition; none where no index has them together."""
+    event, link, item, text, number = indexes
     match condition:
+        case HasFact(name, texts) if name in _INDEXED:
+            yield _Stream(event, event.c[_EVENT_COLUMNS[name]].in_(texts), False)
         case HasItem(roles, uris, patterns):
             for uri in uris:
                 where = and_(link.c.item_key == item_key(uri), link.c.role.in_(roles))

@@ -220,7 +220,7 @@ _MEANINGS: Final = {
     404: "There is no such resource.",
     406: "No answer fits the Accept header or the versions and formats asked for.",
     409: "Something else already stands under this name.",
-    413: "Too large.",
+    413: "Too large, or a query that took too long.",
     414: "The URI is too long.",
     415: "The body is in a format that is not read here.",
     500: "This node made a mistake.",
