@@ -21,8 +21,7 @@ def same_view(asked: str, shown: str, others: Sequence[str], language: Language)
         return None
     key = "same_item_says" if shown == asked else "same_item_reached"
     sentence = translator(language)(key, asked=element_string(asked), code=element_string(shown))
-    names = [uri for uri in (asked, *others) if uri != shown]
-    return SameView(sentence, tuple(_link(uri) for uri in names))
+    return SameView(sentence, tuple(_link(uri) for uri in others))
 
 
 def _link(uri: str) -> Text:
