@@ -65,6 +65,7 @@ def test_the_domain_touches_no_file_network_clock_or_chance(path: Path) -> None:
 COMPOSERS = {
     "carrier_commands.py",
     "chain_commands.py",
+    "child.py",
     "cli.py",
     "commands.py",
     "deliver.py",
