@@ -59,9 +59,9 @@ def check_log(store: SqlStore) -> None:
 # --------------------------------------------------------------------------- opening
 
 
-def test_a_database_opened_again_keeps_what_it_holds(store_url: str) -> None:
+def test_a_database_opened_again_keeps_what_it_holds(bare_store_url: str) -> None:
     for size in range(3):
-        store = open_store(store_url)
+        store = open_store(bare_store_url)
         assert store.log_size() == size
         capture(store, "a")
         store.close()
@@ -132,10 +132,10 @@ def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- several processes
 
 
-def test_processes_that_open_and_append_at_once_share_one_log(store_url: str) -> None:
-    with child("append", store_url) as one, child("append", store_url) as other:
+def test_processes_that_open_and_append_at_once_share_one_log(bare_store_url: str) -> None:
+    with child("append", bare_store_url) as one, child("append", bare_store_url) as other:
         assert one.wait(30) == other.wait(30) == 0
-    store = open_store(store_url)
+    store = open_store(bare_store_url)
 
     assert store.log_size() == 2 * 8 * BATCH
     check_log(store)

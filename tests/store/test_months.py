@@ -223,7 +223,7 @@ def test_sqlite_has_nothing_to_take_out(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- migration and plans
 
 
-def test_a_filled_database_of_before_answers_the_same_after(store_url: str, tmp_path: Path) -> None:
+def test_a_filled_database_of_before_answers_the_same_after(bare_store_url: str, tmp_path: Path) -> None:
     newer_url = f"sqlite:///{tmp_path / 'newer.db'}"
     newer = open_store(newer_url)
     keep(newer, trade())
@@ -232,14 +232,14 @@ def test_a_filled_database_of_before_answers_the_same_after(store_url: str, tmp_
     with newer.append() as append:
         append.add([(erased, [link("a")])])
 
-    older = SqlStore(connect(store_url))
+    older = SqlStore(connect(bare_store_url))
     with older.writing() as connection:
         migrate(connection, "0005")
         fill_older(connection, rows_of(newer_url, FACTS))
         head = "UPDATE log_head SET size = :size, recorded_at_ms = :ms"
         connection.execute(text(head), {"size": newer.log_size(), "ms": erased.recorded_at_ms})
     older.close()
-    migrated = open_store(store_url)
+    migrated = open_store(bare_store_url)
     add(migrated, erased.recorded_at_ms, Month.of(erased.recorded_at_ms).next.start_ms)
 
     size = newer.log_size()

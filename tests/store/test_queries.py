@@ -270,21 +270,23 @@ def fill_older(connection: Connection, rows: dict[str, list[tuple[Any, ...]]]) -
         insert_rows(connection, then, [tuple(value[c.name] for c in then.columns) for value in values])
 
 
-def test_events_of_an_older_database_are_indexed_when_it_is_opened(store_url: str, tmp_path: Path) -> None:
+def test_events_of_an_older_database_are_indexed_when_it_is_opened(
+    bare_store_url: str, tmp_path: Path
+) -> None:
     newer_url = f"sqlite:///{tmp_path / 'newer.db'}"
     newer = open_store(newer_url)
     keep(newer, EVENTS)
     newer.put_master_data(MASTER_DATA)
     newer.close()
 
-    older = SqlStore(connect(store_url))
+    older = SqlStore(connect(bare_store_url))
     with older.writing() as connection:
         migrate(connection, "0001")
         fill_older(connection, rows_of(newer_url, FACTS))
     older.close()
-    open_store(store_url).close()
+    open_store(bare_store_url).close()
 
-    assert rows_of(store_url, INDEXES) == rows_of(newer_url, INDEXES)
+    assert rows_of(bare_store_url, INDEXES) == rows_of(newer_url, INDEXES)
 
 
 # --------------------------------------------------------------------------- cost
