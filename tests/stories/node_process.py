@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 SUYUAN = Path(sys.executable).with_name("suyuan")
 READY = "Ctrl-C stops everything"
-SECONDS_MAX = 60.0
+SECONDS_MAX = 180.0
 """Longest wait for anything; what takes longer has failed."""
 
 PARTS = {
