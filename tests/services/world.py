@@ -11,7 +11,7 @@ from ledger.capture import ErrorBehaviour, capture
 from ledger.chain import EthereumChain
 from ledger.config import Settings
 from ledger.domain.access import GS1, URI, PrefixEntry
-from ledger.domain.errors import Conflict
+from ledger.domain.errors import ChainUnavailable, Conflict
 from ledger.node import Node, Prefixes, load_signer
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, CaptureJob, Party, Store
@@ -56,7 +56,7 @@ class World:
             try:
                 if worker.step() == "idle":
                     return
-            except Conflict:
+            except (Conflict, ChainUnavailable):  # a chain may count a tx a moment before it shows it
                 continue
         raise AssertionError("the log was not anchored in 1000 steps")
 
