@@ -252,25 +252,19 @@ def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
         "values", nargs="+", metavar="INDEX:TYPE=TEXT", help="e.g. 1:URL=https://maker.example"
     )
     register.add_argument("--overwrite", action="store_true", help="replace the record that is there")
-    _add_record_key(register, "register")
+    _add_key(register, "ledger.record_commands:run_register")
     show = actions.add_parser("show", help="its values as JSON; hidden ones with the API key of who owns it")
     show.add_argument("id", metavar="ID")
     show.add_argument("--key", help="API key of a party that may speak for the identifier")
     show.set_defaults(run="ledger.record_commands:run_show")
     delete = actions.add_parser("delete", help="delete a record; what it was stays proved")
     delete.add_argument("id", metavar="ID")
-    _add_record_key(delete, "delete")
+    _add_key(delete, "ledger.record_commands:run_delete")
     importing = actions.add_parser(
         "import", help="put the records of a table (.csv, .xlsx): column id, and columns such as 1:URL"
     )
     importing.add_argument("file", type=Path, metavar="FILE")
-    _add_record_key(importing, "import")
-
-
-def _add_record_key(parser: argparse.ArgumentParser, action: str) -> None:
-    parser.add_argument("--key", help="API key (default: the demo key of --role)")
-    parser.add_argument("--role", default="manufacturer", help="whose demo key to use (default: %(default)s)")
-    parser.set_defaults(run=f"ledger.record_commands:run_{action}")
+    _add_key(importing, "ledger.record_commands:run_import")
 
 
 def _millimetres(text: str) -> tuple[float, float]:

@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, Literal, cast
 
+from ledger.alone import run_alone
 from ledger.archive import refuse_archived
 from ledger.domain.epc_format import EpcFormat
-from ledger.domain.errors import Archived, Invalid, LedgerError, NotFound
+from ledger.domain.errors import Archived, Invalid, NotFound
 from ledger.node import Node
 from ledger.ports import Delivery, Subscription
 from ledger.query_document import Presentation, write_query_document
@@ -59,14 +60,8 @@ class Deliverer:
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set; waits while another process delivers from this database."""
-        while not stop.is_set():
-            try:
-                with self._node.store.hold_delivery_lock() as alone:
-                    if alone:
-                        self._run_alone(stop)
-            except LedgerError as error:
-                logger.error("%s", error)
-            stop.wait(_REST_SECONDS)
+        hold = self._node.store.hold_delivery_lock
+        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def _run_alone(self, stop: threading.Event) -> None:
         with ThreadPoolExecutor(_SENDERS, "deliver") as senders:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ledger.alone import run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.canonical_json import JsonValue
@@ -41,7 +42,7 @@ from ledger.domain.cold_chain.watch import (
 )
 from ledger.domain.commitment import item_key
 from ledger.domain.contents import contents
-from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, StoreUnavailable
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, StoreUnavailable
 from ledger.domain.trace import LoggedEvent
 from ledger.history import read_stored
 from ledger.node import Node
@@ -67,15 +68,13 @@ class Watcher:
 
     def run(self, stop: threading.Event) -> None:
         """Watch until `stop` is set; waits while another process watches on this database."""
+        hold = self._node.store.hold_watch_lock
+        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
+
+    def _run_alone(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                with self._node.store.hold_watch_lock() as alone:
-                    while alone and not stop.is_set():
-                        if not self.turn():
-                            stop.wait(_POLL_SECONDS)
-            except LedgerError as error:
-                logger.error("%s", error)
-            stop.wait(_REST_SECONDS)
+            if not self.turn():
+                stop.wait(_POLL_SECONDS)
 
     def turn(self) -> bool:
         """Fold some bindings and capture some events; whether there was anything to do."""

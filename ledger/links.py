@@ -3,12 +3,13 @@
 Whoever speaks for an identifier says where its links lead; nobody else's target is ever redirected to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from ledger.capture import speaker
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.digital_link import DigitalLink, write_element_string
 from ledger.domain.errors import Invalid, NotAllowed, NotFound, Problem, TooLarge
@@ -93,7 +94,7 @@ def remove_link(node: Node, key: ApiKey, link_id: str) -> None:
     link = node.store.link(link_id)
     if link is None:
         raise NotFound(f"link {link_id[:40]}: there is none with this id")
-    if not _speaker(node, key)(link.anchor):
+    if not speaker(node, key)(link.anchor):
         raise NotAllowed(_not_theirs(key, link.anchor))
     node.store.remove_link(link_id)
 
@@ -120,7 +121,7 @@ def _to_row(link: Link) -> dict[str, str]:
 
 
 def _read_rows(node: Node, key: ApiKey, rows: Iterable[LinkRow]) -> list[Link]:
-    speaks_for = _speaker(node, key)
+    speaks_for = speaker(node, key)
     links: dict[str, Link] = {}
     defaults: dict[str, str] = {}
     problems: list[Problem] = []
@@ -155,12 +156,6 @@ def _known(node: Node, links: Sequence[Link]) -> dict[str, Link]:
     anchors = list(dict.fromkeys(link.anchor for link in links))
     chunks = (anchors[start : start + _ANCHORS] for start in range(0, len(anchors), _ANCHORS))
     return {link.link_id: link for chunk in chunks for link in node.store.links_at(chunk)}
-
-
-def _speaker(node: Node, key: ApiKey) -> Callable[[str], bool]:
-    """Whether the party of `key` speaks for an identifier."""
-    party, index = node.store.party(key.party_id), node.prefixes.index()
-    return lambda anchor: party is not None and index.may_speak(party.account, anchor)
 
 
 def _not_theirs(key: ApiKey, anchor: str) -> str:

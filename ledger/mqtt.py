@@ -18,6 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ledger.alone import run_alone
 from ledger.domain.broker_address import parse_broker
 from ledger.domain.errors import Invalid, LedgerError
 from ledger.domain.telemetry import MESSAGES_MAX, Message, read_messages
@@ -50,14 +51,8 @@ class Listener:
 
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set; waits while another process listens for this database."""
-        while not stop.is_set():
-            try:
-                with self._node.store.hold_listen_lock() as alone:
-                    if alone:
-                        self._run_alone(stop)
-            except LedgerError as error:
-                logger.error("%s", error)
-            stop.wait(_REST_SECONDS)
+        hold = self._node.store.hold_listen_lock
+        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def _run_alone(self, stop: threading.Event) -> None:
         rest_seconds = _REST_SECONDS

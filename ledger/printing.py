@@ -20,6 +20,7 @@ from typing import Final, Literal
 
 from labels import Print, Template, find_template, layout, prepare_print, write_labels
 from labels.printer import SEND_SECONDS, InDoubt, NotReady, connect
+from ledger.alone import run_alone
 from ledger.capture import capture
 from ledger.domain import print_job
 from ledger.domain.errors import (
@@ -275,14 +276,8 @@ class PrintRunner:
 
         Waits while another process prints from this database.
         """
-        while not stop.is_set():
-            try:
-                with self._node.store.hold_print_lock() as alone:
-                    if alone:
-                        self._run_alone(stop)
-            except LedgerError as error:
-                logger.error("%s", error)
-            stop.wait(_REST_SECONDS)
+        hold = self._node.store.hold_print_lock
+        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def _run_alone(self, stop: threading.Event) -> None:
         with ThreadPoolExecutor(_PRINTERS_AT_ONCE, "print") as threads:

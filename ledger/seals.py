@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from ledger.alone import run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.cold_chain.seal import prove_message, seal_document, seal_root
-from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, NotFound, NotYetAnchored
+from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, NotYetAnchored
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.telemetry import read_messages
 from ledger.node import Node
@@ -43,15 +44,13 @@ class Sealer:
 
     def run(self, stop: threading.Event) -> None:
         """Seal until `stop` is set; waits while another process seals on this database."""
+        hold = self._node.store.hold_seal_lock
+        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
+
+    def _run_alone(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                with self._node.store.hold_seal_lock() as alone:
-                    while alone and not stop.is_set():
-                        if not self.turn():
-                            stop.wait(_POLL_SECONDS)
-            except LedgerError as error:
-                logger.error("%s", error)
-            stop.wait(_REST_SECONDS)
+            if not self.turn():
+                stop.wait(_POLL_SECONDS)
 
     def turn(self) -> bool:
         """Seal for some carriers, capture some seals; whether there was anything to do."""
