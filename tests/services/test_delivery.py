@@ -99,7 +99,7 @@ def desk(world: World) -> Iterator[Desk]:
     node = replace(world.node, settings=settings)
     create_query(node, world.keys["factory"], {"name": "made", "query": {"EQ_bizStep": "commissioning"}})
     with run_receiver() as receiver:
-        yield Desk(world, node, receiver, Deliverer(node, timeout_seconds=0.5))
+        yield Desk(world, node, receiver, Deliverer(node, timeout_seconds=5.0))
 
 
 # ------------------------------------------------------------------------------ streams
@@ -448,7 +448,7 @@ def test_a_deliverer_killed_at_any_save_skips_nothing_and_repeats_only_by_id(
 
 def test_the_deliverer_runs_until_it_is_told_to_stop(desk: Desk) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=Deliverer(desk.node, 0.5).run, args=(stop,))
+    thread = threading.Thread(target=Deliverer(desk.node, 5.0).run, args=(stop,))
     thread.start()
     try:
         subscriptions = [desk.subscribe() for _ in range(3)]
