@@ -27,7 +27,7 @@ from ledger.ports import Delivery, Subscription
 from ledger.query_document import Presentation, write_query_document
 from ledger.standing import advance
 from ledger.subscriptions import event_query, get_query, standing_of
-from ledger.webhook import LocalHosts, NotDelivered, post
+from ledger.webhook import NotDelivered, post, webhook_hosts
 from ledger.xml import CbvFormat
 
 Step = Literal["delivered", "failed", "moved", "waiting", "removed"]
@@ -54,7 +54,7 @@ class Deliverer:
     def __init__(self, node: Node, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._node = node
         self._timeout_seconds = timeout_seconds
-        self._local_hosts = LocalHosts.parse(node.settings.webhook_local_hosts)
+        self._local_hosts = webhook_hosts(node.settings)
         self._busy: set[str] = set()
         self._busy_lock = threading.Lock()
 

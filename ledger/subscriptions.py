@@ -17,6 +17,7 @@ from ledger.domain.event_query import EventQuery
 from ledger.domain.query import parse_query
 from ledger.domain.schedule import Schedule, parse_schedule
 from ledger.node import Node
+from ledger.outgoing import check_target
 from ledger.ports import ApiKey, Delivery, NamedQuery, Subscription
 from ledger.standing import (
     EVENTS_MAX,
@@ -27,7 +28,7 @@ from ledger.standing import (
     restore,
     start,
 )
-from ledger.webhook import LocalHosts, check_target
+from ledger.webhook import webhook_hosts
 
 MediaType = Literal["application/json", "application/xml"]
 
@@ -185,7 +186,7 @@ def _problems_of(node: Node, body: Mapping[str, JsonValue]) -> list[Problem]:
         problems.append(Problem("/dest", "should be the URL of the receiver"))
     else:
         try:
-            check_target(dest, LocalHosts.parse(node.settings.webhook_local_hosts))
+            check_target(dest, webhook_hosts(node.settings))
         except Invalid as error:
             problems.append(Problem("/dest", str(error)))
     if not isinstance(token, str) or len(token) > _TOKEN_MAX:
