@@ -22,15 +22,20 @@ from api.routes import (
     proofs,
     records,
     registry,
+    resolve,
     resolver,
     scan,
     telemetry,
 )
 from ledger.node import Node
+from ledger.resolve import Resolver
 
 
 def create_app(node: Node) -> FastAPI:
-    """The application that serves `node`. Nothing in it calls another host but the chain's RPC URL."""
+    """The application that serves `node`.
+
+    It calls the chain's RPC URL and, to resolve, the nodes that `PrefixRegistry` names; no other host.
+    """
     app = FastAPI(
         title="Suyuan 溯源",
         description="EPCIS 2.0 capture, GS1 Digital Link, and proofs that a history is true and complete.",
@@ -39,6 +44,7 @@ def create_app(node: Node) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
+    app.state.resolver = Resolver(node)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(
@@ -54,6 +60,7 @@ def create_app(node: Node) -> FastAPI:
         carriers,
         telemetry,
         registry,
+        resolve,
         links,
         proofs,
         log,

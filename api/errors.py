@@ -34,6 +34,7 @@ from ledger.domain.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from ledger.domain.resolution import AnswerRefuted, LoopDetected, NodeUnreachable, PrefixInactive
 from ledger.standing import InvalidControls
 from ledger.subscriptions import NoSuchName
 from ledger.xml import write_problem
@@ -83,12 +84,16 @@ _ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
     NotYetAnchored: _answer(404, "NoSuchResourceException", Retry_After="5"),
     NotAcceptable: _answer(406, "NotAcceptableException"),
     Conflict: _answer(409, "ResourceAlreadyExistsException"),
+    PrefixInactive: _answer(410, "NoSuchResourceException", Cache_Control="no-store"),
     TooLarge: _answer(413, "CaptureLimitExceededException"),
     QueryTooLarge: _answer(413, "QueryTooLargeException"),
     QueryTooComplex: _answer(413, "QueryTooComplexException"),
     UriTooLong: _answer(414, "URITooLongException"),
     UnsupportedMediaType: _answer(415, "UnsupportedMediaTypeException"),
     Archived: _answer(503, "ImplementationException", Retry_After="3600"),
+    AnswerRefuted: _answer(502, "ImplementationException"),
+    NodeUnreachable: _answer(504, "ImplementationException", Retry_After="10"),
+    LoopDetected: _answer(508, "ImplementationException"),
     ForkDetected: _answer(500, "ImplementationException"),
     ChainUnavailable: _answer(503, "ImplementationException", Retry_After="10"),
     StoreUnavailable: _answer(503, "ImplementationException", Retry_After="2"),

@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_archive(subcommands)
     _add_label(subcommands)
     _add_print(subcommands)
+    _add_resolve(subcommands)
     _add_records(subcommands)
     _add_master_data(subcommands)
     _add_links(subcommands)
@@ -265,6 +266,14 @@ def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     importing.add_argument("file", type=Path, metavar="FILE")
     _add_key(importing, "ledger.record_commands:run_import")
+
+
+def _add_resolve(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    resolve = subcommands.add_parser(
+        "resolve", help="what any registered identifier leads to, and whether that is proven"
+    )
+    resolve.add_argument("id", metavar="ID", help="an identifier of any scheme, of any node")
+    resolve.set_defaults(run="ledger.record_commands:run_resolve")
 
 
 def _millimetres(text: str) -> tuple[float, float]:

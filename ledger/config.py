@@ -42,6 +42,10 @@ class Settings:
     webhook_local_hosts: str = _setting(
         "", "hosts in your own network that webhooks may call, e.g. localhost,erp.lan; *: all"
     )
+    resolve_local_hosts: str = _setting(
+        "",
+        "hosts in your own network that may be asked as nodes of other prefixes, e.g. node-b.lan; *: all",
+    )
     printers: str = _setting(
         "",
         "label printers by name, e.g. dock=tcp://10.0.0.9:9100,laser=ipp://10.0.0.8/ipp/print,file=spool:///var/spool/labels",

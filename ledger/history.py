@@ -117,7 +117,7 @@ def item_history(node: Node, text: str, chain: ChainSource | None) -> ItemHistor
     identifier; an item that nobody mentioned has a history without entries.
     """
     uri = parse_identifier(text).uri
-    evidence = _Evidence(node, None if chain is None else _AskOnce(chain))
+    evidence = _Evidence(node, None if chain is None else AskOnce(chain))
     traced = trace(uri, evidence.events_of)
     mentioned = {uri, class_uri(uri)}.union(*(_mentioned(entry.event, entry.path) for entry in traced.events))
     names = node.store.master_data(sorted(mentioned))
@@ -201,7 +201,7 @@ class _Evidence:
             yield LoggedEvent(event.log_index, read_stored(event))
 
 
-class _AskOnce:
+class AskOnce:
     """A chain that is asked each question once, and nothing more after it failed to answer.
 
     Why it failed is for the operator: the chain's URL may hold a provider's key and stays out of verdicts.

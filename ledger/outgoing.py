@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, Literal
@@ -86,7 +86,8 @@ def asked(
         with _connected(target, local_hosts, until) as connection:
             path = (target.path or "/") + (f"?{target.query}" if target.query else "")
             connection.request(method, path, body, {**headers, "Connection": "close"})
-            yield connection.getresponse()
+            with closing(connection.getresponse()) as response:
+                yield response
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= until:
             raise NoAnswer(f"no answer within {timeout_seconds:g} s") from error

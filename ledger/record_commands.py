@@ -1,4 +1,4 @@
-"""`suyuan records`: register, show and delete records of identifiers, and import tables. Gives exit codes."""
+"""`suyuan records` and `suyuan resolve`: register, show, delete, import and resolve. Gives exit codes."""
 
 import argparse
 import json
@@ -10,12 +10,14 @@ from ledger.commands import demo_key, opened_node
 from ledger.domain.errors import Invalid
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.records import Change, Value, parse_values
+from ledger.domain.resolution import NodeUnreachable
 from ledger.intake import errors_path
 from ledger.node import Node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
 from ledger.record_table import import_records, parse_column, value_json
 from ledger.records import change_record, read_record
+from ledger.resolve import Resolver
 
 
 def run_register(arguments: argparse.Namespace) -> int:
@@ -61,6 +63,28 @@ def run_show(arguments: argparse.Namespace) -> int:
     salts = {str(entry.value.index): entry.salt.hex() for entry in record.kept if entry.salt}
     print(json.dumps(shown | ({"salts": salts} if salts else {}), ensure_ascii=False, indent=2))
     return 0
+
+
+def run_resolve(arguments: argparse.Namespace) -> int:
+    """0 proven; 1 refuted, or nothing there; 2 not proven, or the node could not be asked."""
+    with opened_node() as node:
+        try:
+            found = Resolver(node).resolve(arguments.id)
+        except NodeUnreachable as error:
+            print(f"suyuan: {error}", file=sys.stderr)
+            return 2
+    answer, route = found.answer, found.route
+    print(f"{found.uri}: {answer.standing}" + (f", {answer.reason}" if answer.reason else ""))
+    if route.prefix:
+        print(f"prefix  {route.prefix.scheme} {route.prefix.text or '(root)'}")
+    print(f"node    {'this one' if found.is_ours else route.endpoint}")
+    if answer.anchor:
+        print(f"proof   anchor {answer.anchor}, which covers {answer.size} entries of the log")
+    print(f"events  {answer.events}")
+    for value in answer.told.values:
+        data = json.dumps(value.to_json()["data"]["value"], ensure_ascii=False)
+        print(f"{value.index:<7} {value.type} {data}")
+    return 0 if answer.standing == "proven" else 2
 
 
 def run_import(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,382 @@
+"""Resolution of any registered identifier, on any node: ask who is responsible, verify, keep, say how it is.
+
+`PrefixRegistry`, by its copy in SQL, names the node and the log of a prefix. That node is asked once for its
+record and once for the item's bundle, which is verified here against its log on our chain. It is never asked
+to ask others. Its log key is its own word; what proves is the chain: only the log's writer can anchor there.
+
+Answers are kept in memory for their lifetime, and shown as stale while the node cannot be asked. Questions
+for one identifier that come together are asked once; a node that is down or slow holds few of our threads.
+"""
+
+import json
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote
+
+from ledger.config import Settings, variable_of
+from ledger.domain.bundle import read_bundle
+from ledger.domain.checkpoint import LogKey
+from ledger.domain.errors import ChainUnavailable, Invalid, LedgerError, NotFound, NotYetAnchored
+from ledger.domain.identifiers import parse_identifier
+from ledger.domain.records import read_kept
+from ledger.domain.registry import NO_LOG
+from ledger.domain.resolution import (
+    DOWN_SECONDS,
+    STALE_SECONDS_MAX,
+    Answer,
+    AnswerRefuted,
+    NodeUnreachable,
+    Route,
+    Told,
+    compare,
+    extend_via,
+    find_route,
+    read_told,
+    ttl_seconds,
+    via_name,
+)
+from ledger.history import AskOnce
+from ledger.node import Node
+from ledger.outgoing import InsideNetwork, LocalHosts, NoAnswer, asked, read_whole
+from ledger.prove import prove_item
+from ledger.verify import ChainSource, JsonRpcChain, Refuted, Trust, Undetermined, verify
+
+TIMEOUT_SECONDS: Final = 5.0
+"""For each of the two requests to a node."""
+
+_TOLD_BYTES_MAX: Final = 4 * 1024 * 1024
+_BUNDLE_BYTES_MAX: Final = 4 * 1024 * 1024
+_KEPT_MAX: Final = 20_000
+_KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
+_NODES_MAX: Final = 1_000
+_WAITING_PER_NODE_MAX: Final = 6
+_WAITING_MAX: Final = 20
+"""Threads that wait for other nodes: half of what the API has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """An answer about `uri`, and where it is from.
+
+    `is_ours` when this node answers for it. `asked_ms` is when the answer was given, `expires_ms` until when
+    it holds. `trouble` says why it could not be asked for again since: then it is stale.
+    """
+
+    uri: str
+    route: Route
+    is_ours: bool
+    answer: Answer
+    asked_ms: int
+    expires_ms: int
+    trouble: str = ""
+
+
+def resolve_hosts(settings: Settings) -> LocalHosts:
+    """The hosts inside the network that may be asked."""
+    return LocalHosts.parse(settings.resolve_local_hosts, variable_of("resolve_local_hosts"))
+
+
+def tell(node: Node, uri: str) -> Told:
+    """The record that this node has of a canonical URI, without what is hidden."""
+    stored = node.store.records([uri]).get(uri)
+    if stored is None:
+        return Told()
+    shown = (kept.value for kept in read_kept(stored.kept) if kept.value.is_public)
+    return Told(stored.version, stored.log_index, tuple(shown))
+
+
+class Resolver:
+    """Resolves on behalf of a node, and keeps what it was answered. Threads may share it."""
+
+    def __init__(
+        self, node: Node, chain: ChainSource | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
+        """`chain` is asked about anchors; the one of the trust file when none is given."""
+        self._node = node
+        rpc_url = node.trust.rpc_url
+        own_chain = JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
+        self._chain = chain or own_chain
+        self._timeout_seconds = timeout_seconds
+        self._local_hosts = resolve_hosts(node.settings)
+        self._kept = _Kept()
+        self._flights = _Flights(2 * timeout_seconds + node.settings.rpc_timeout_seconds)
+
+    def resolve(self, text: str, via: str = "") -> Resolution:
+        """What is known of the identifier that `text` spells in any scheme, by the node that is responsible.
+
+        `via` is the header with which the question came. Raises Invalid for a wrong identifier, NotFound for
+        one that the responsible node does not know, PrefixInactive, AnswerRefuted, LoopDetected, and
+        NodeUnreachable when there is no earlier answer either.
+        """
+        uri = parse_identifier(text).uri
+        via = extend_via(via, via_name(self._node.trust.log_id))
+        state, _ = self._node.prefixes.registry()
+        route = find_route(state, uri)
+        is_ours = route.is_unserved or route.log_id == self._node.trust.log_id
+        found = self._resolve_here(uri, route) if is_ours else self._resolve_there(uri, route, via)
+        _check_usable(found)
+        return found
+
+    # ----------------------------------------------------------------------- this node
+
+    def _resolve_here(self, uri: str, route: Route) -> Resolution:
+        told, now_ms = tell(self._node, uri), self._node.clock()
+        kept = self._kept.get((uri, "", b""))
+        # A change shows at once; what proves it is made anew when the lifetime is over.
+        if kept and kept.told == told and now_ms < kept.expires_ms:
+            return Resolution(uri, route, True, kept.answer, kept.asked_ms, kept.expires_ms)
+        answer = self._prove_here(uri, told)
+        return self._keep((uri, "", b""), route, told, answer, is_ours=True)
+
+    def _prove_here(self, uri: str, told: Told) -> Answer:
+        try:
+            bundle = prove_item(self._node, uri)
+        except NotYetAnchored as error:
+            return Answer("unproven", str(error), told)
+        return self._judge(uri, told, bundle, self._node.trust)
+
+    # ----------------------------------------------------------------------- other nodes
+
+    def _resolve_there(self, uri: str, route: Route, via: str) -> Resolution:
+        key = uri, route.endpoint, route.log_id
+        try:
+            return self._fresh(key, route) or self._flights.join(
+                key, lambda: self._fresh(key, route) or self._ask(key, route, via)
+            )
+        except NodeUnreachable as error:
+            kept = self._kept.get(key)
+            if kept is None or kept.answer.standing == "refuted":
+                raise
+            if self._node.clock() >= kept.asked_ms + STALE_SECONDS_MAX * 1000:
+                raise
+            return Resolution(uri, route, False, kept.answer, kept.asked_ms, kept.expires_ms, str(error))
+
+    def _fresh(self, key: "_Key", route: Route) -> Resolution | None:
+        kept = self._kept.get(key)
+        if kept is None or self._node.clock() >= kept.expires_ms:
+            return None
+        return Resolution(key[0], route, False, kept.answer, kept.asked_ms, kept.expires_ms)
+
+    def _ask(self, key: "_Key", route: Route, via: str) -> Resolution:
+        uri = key[0]
+        if not route.endpoint:
+            raise NodeUnreachable("the registry names a log for it, and no node that has it")
+        trouble = self._kept.trouble(route.endpoint, self._node.clock())
+        if trouble:
+            raise NodeUnreachable(trouble)
+        try:
+            log_key, told = self._ask_record(uri, route, via)
+        except NodeUnreachable as error:
+            self._kept.put_trouble(route.endpoint, str(error), self._node.clock() + DOWN_SECONDS * 1000)
+            raise
+        answer = self._ask_proof(uri, route, log_key, told, via)
+        return self._keep(key, route, told, answer, is_ours=False)
+
+    def _ask_record(self, uri: str, route: Route, via: str) -> tuple[LogKey, Told]:
+        status, raw = self._get(route, f"/resolve?id={quote(uri, safe='')}&direct=true", via, _TOLD_BYTES_MAX)
+        if status == 508:
+            raise NodeUnreachable(f"{route.endpoint} leads in a circle: the registry names a wrong address")
+        if status != 200:
+            raise NodeUnreachable(f"{route.endpoint} answered {status}")
+        try:
+            return read_told(raw, uri)
+        except Invalid as error:
+            raise NodeUnreachable(
+                f"{route.endpoint} answered something else than a record: {error}"
+            ) from error
+
+    def _ask_proof(self, uri: str, route: Route, log_key: LogKey, told: Told, via: str) -> Answer:
+        if route.log_id == NO_LOG:
+            return Answer("unproven", "the registry names no log that could prove it", told)
+        ours = self._node.trust
+        trust = Trust(ours.chain_id, ours.contract, log_key, None, ours.confirmations)
+        if trust.log_id != route.log_id:
+            return Answer("unproven", f"{route.endpoint} has another log than the registry names", told)
+        path = f"/proof/item?id={quote(uri, safe='')}&exact=true"
+        answer = Answer("unproven", "", told)
+        for _ in range(2):  # a log may be anchored twice between the proof and our look at the chain
+            try:
+                status, bundle = self._get(route, path, via, _BUNDLE_BYTES_MAX)
+            except NodeUnreachable as error:
+                return Answer("unproven", f"no proof: {error}", told)
+            if status != 200:
+                return Answer("unproven", f"no proof: {route.endpoint} answered {status}", told)
+            answer = self._judge(uri, told, bundle, trust)
+            if answer.standing != "proven" or self._is_newest(answer.anchor, trust):
+                return answer
+        reason = (
+            f"its proof is of anchor {answer.anchor}, and the log has newer ones, which may say otherwise"
+        )
+        return replace(answer, standing="unproven", reason=reason)
+
+    def _is_newest(self, number: int, trust: Trust) -> bool:
+        """Whether no final anchor follows: one may wait to be final, and only then comes a second."""
+        assert self._chain is not None
+        try:
+            return self._chain.anchor_hash(trust.contract, trust.log_id, number + 2) == bytes(32)
+        except ChainUnavailable:
+            return False
+
+    def _judge(self, uri: str, told: Told, bundle: bytes, trust: Trust) -> Answer:
+        match verify(bundle, trust, AskOnce(self._chain) if self._chain else None):
+            case Refuted(step=step, reason=reason):
+                return Answer("refuted", f"step {step}, {reason}", told)
+            case Undetermined(reason=reason):
+                return Answer("unproven", reason, told)
+        proof = read_bundle(bundle)
+        if proof.item is None or proof.subject != uri:
+            return Answer("unproven", f"the proof is about {proof.subject[:200]}", told)
+        return compare(told, proof)
+
+    def _get(self, route: Route, path: str, via: str, bytes_max: int) -> tuple[int, bytes]:
+        headers = {"Accept": "application/json", "Via": via}
+        url = route.endpoint.rstrip("/") + path
+        try:
+            with asked("GET", url, None, headers, self._local_hosts, self._timeout_seconds) as response:
+                return response.status, read_whole(response, bytes_max)
+        except InsideNetwork as error:
+            # What a name leads to inside our network is not for those who registered it.
+            raise NodeUnreachable(
+                f"{route.endpoint} is inside the network of the node that asks, so it is not asked: its "
+                f"operator may list the host in {self._local_hosts.variable}"
+            ) from error
+        except (NoAnswer, Invalid) as error:
+            raise NodeUnreachable(f"{route.endpoint} could not be asked: {error}") from error
+
+    def _keep(self, key: "_Key", route: Route, told: Told, answer: Answer, *, is_ours: bool) -> Resolution:
+        now_ms = self._node.clock()
+        expires_ms = now_ms + ttl_seconds(answer, now_ms) * 1000
+        size = _ENTRY_BYTES + len(json.dumps([value.to_json() for value in answer.told.values]))
+        self._kept.put(key, _Entry(told, answer, now_ms, expires_ms, size))
+        return Resolution(key[0], route, is_ours, answer, now_ms, expires_ms)
+
+
+def _check_usable(found: Resolution) -> None:
+    answer = found.answer
+    who = "this node" if found.is_ours else found.route.endpoint
+    if answer.standing == "refuted":
+        raise AnswerRefuted(f"{found.uri}: the answer of {who} is refuted: {answer.reason}")
+    if answer.is_known:
+        return
+    said = "is deleted at" if answer.told.version else "is not known at"
+    proven = f"proven by anchor {answer.anchor} of its log" if answer.standing == "proven" else answer.reason
+    how = f"stale: {found.trouble}" if found.trouble else answer.standing
+    raise NotFound(f"{found.uri} {said} {who} ({how}; {proven})")
+
+
+# --------------------------------------------------------------------------- what is kept
+
+_Key = tuple[str, str, bytes]
+"""Identifier, endpoint, log: when the registry names another node, earlier answers do not count."""
+
+
+_ENTRY_BYTES: Final = 500
+"""What an answer takes beside its values, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    told: Told  # before the proof was looked at
+    answer: Answer
+    asked_ms: int
+    expires_ms: int
+    size: int
+
+
+class _Kept:
+    """Answers by identifier and node, and nodes that are down; what was not used longest goes first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._bytes = 0
+        self._down: OrderedDict[str, tuple[str, int]] = OrderedDict()
+
+    def get(self, key: _Key) -> _Entry | None:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, key: _Key, entry: _Entry) -> None:
+        with self._lock:
+            self._drop(key)
+            self._entries[key] = entry
+            self._bytes += entry.size
+            while len(self._entries) > _KEPT_MAX or self._bytes > _KEPT_BYTES_MAX:
+                self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: _Key) -> None:
+        dropped = self._entries.pop(key, None)
+        self._bytes -= dropped.size if dropped else 0
+
+    def trouble(self, endpoint: str, now_ms: int) -> str:
+        """Why a node is not asked at this time; "" when it may be."""
+        with self._lock:
+            reason, until_ms = self._down.get(endpoint, ("", 0))
+            return reason if now_ms < until_ms else ""
+
+    def put_trouble(self, endpoint: str, reason: str, until_ms: int) -> None:
+        with self._lock:
+            self._down[endpoint] = reason, until_ms
+            self._down.move_to_end(endpoint)
+            if len(self._down) > _NODES_MAX:
+                self._down.popitem(last=False)
+
+
+class _Flights:
+    """Questions under way: one for each identifier, and few waiting threads for each node."""
+
+    def __init__(self, wait_seconds: float) -> None:
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._under_way: dict[_Key, Future[Resolution]] = {}
+        self._waiting: Counter[str] = Counter()
+
+    def join(self, key: _Key, ask: Callable[[], Resolution]) -> Resolution:
+        """What `ask` gives, or what it gives to another thread that asks the same already."""
+        with self._seat(key[1]):
+            with self._lock:
+                flight = self._under_way.get(key)
+                own: Future[Resolution] | None = None
+                if flight is None:
+                    flight = own = self._under_way[key] = Future()
+            if own is not None:
+                return self._fly(key, own, ask)
+            try:
+                return flight.result(self._wait_seconds)
+            except TimeoutError:
+                raise NodeUnreachable(f"{key[1]} gave no answer within {self._wait_seconds:g} s") from None
+
+    def _fly(self, key: _Key, flight: Future[Resolution], ask: Callable[[], Resolution]) -> Resolution:
+        try:
+            found = ask()
+        except LedgerError as error:
+            flight.set_exception(error)
+            raise
+        else:
+            flight.set_result(found)
+            return found
+        finally:
+            with self._lock:
+                del self._under_way[key]
+            flight.cancel()  # after a mistake of ours, which left it open
+
+    @contextmanager
+    def _seat(self, endpoint: str) -> Iterator[None]:
+        with self._lock:
+            if self._waiting[endpoint] >= _WAITING_PER_NODE_MAX or self._waiting.total() >= _WAITING_MAX:
+                raise NodeUnreachable(f"too many questions wait for {endpoint} or other nodes: ask again")
+            self._waiting[endpoint] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting[endpoint] -= 1
+                if not self._waiting[endpoint]:
+                    del self._waiting[endpoint]
