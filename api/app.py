@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import add_error_handlers
 from api.openapi import describe
 from api.routes import (
+    alarms,
     carriers,
     epcis,
     handles,
@@ -58,6 +59,7 @@ def create_app(node: Node) -> FastAPI:
         epcis,
         records,
         carriers,
+        alarms,
         telemetry,
         registry,
         resolve,

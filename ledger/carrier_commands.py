@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ledger.carriers import (
@@ -29,28 +30,34 @@ _PAGE = 500
 
 
 @contextmanager
-def _as_party(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
+def as_party(arguments: argparse.Namespace) -> Iterator[tuple[Node, ApiKey]]:
+    """The node of this folder, and the API key that the command was given."""
     settings = Settings.from_env()
     with opened_store(settings) as store:
         node = open_node(settings, store)
         yield node, authenticate(store, arguments.key or demo_key(settings, arguments.role))
 
 
-def run_enrol(arguments: argparse.Namespace) -> int:
+def read_json_object(path: Path) -> object:
+    """Raises NotFound, Invalid."""
     try:
-        enrolment = json.loads(arguments.file.read_text())
+        return json.loads(path.read_text())
     except OSError as error:
-        raise NotFound(f"{arguments.file}: {error.strerror}") from error
+        raise NotFound(f"{path}: {error.strerror}") from error
     except ValueError as error:
-        raise Invalid(f"{arguments.file}: not JSON: {error}") from error
-    with _as_party(arguments) as (node, key):
+        raise Invalid(f"{path}: not JSON: {error}") from error
+
+
+def run_enrol(arguments: argparse.Namespace) -> int:
+    enrolment = read_json_object(arguments.file)
+    with as_party(arguments) as (node, key):
         carrier = enrol_carrier(node, key, enrolment)
     print(f"{carrier.carrier_id} is enrolled; it is active once the device has answered a challenge")
     return 0
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         after = ""
         while page := list_carriers(node, key, after=after, limit=_PAGE):
             for shown in carrier_views(node, page):
@@ -61,7 +68,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         (shown,) = carrier_views(node, [get_carrier(node, key, arguments.id)])
         view: dict[str, Any] = dict(shown)
         view["bindings"] = [binding_view(binding) for binding in list_bindings(node, key, arguments.id)]
@@ -70,28 +77,28 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 
 def run_rotate(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         carrier = rotate_key(node, key, arguments.id, arguments.public_key)
     print(f"{carrier.carrier_id}: the new key counts once the device has answered with it")
     return 0
 
 
 def run_revoke(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         carrier = revoke_carrier(node, key, arguments.id)
     print(f"{carrier.carrier_id}: no key counts any more")
     return 0
 
 
 def run_give(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         carrier = give_carrier(node, key, arguments.id, arguments.party)
     print(f"{carrier.carrier_id} belongs to {carrier.party_id} now")
     return 0
 
 
 def run_bind(arguments: argparse.Namespace) -> int:
-    with _as_party(arguments) as (node, key):
+    with as_party(arguments) as (node, key):
         binding = bind_carrier(node, key, arguments.id, arguments.to, arguments.profile)
     print(f"{binding.carrier_id} is bound to {binding.uri}")
     return 0

@@ -1,6 +1,6 @@
 """The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
-`print_commands`, `record_commands`, `link_commands`, `registry_commands`, `carrier_commands` and
-`chain_commands`, of which a call loads only what it needs.
+`print_commands`, `record_commands`, `link_commands`, `registry_commands`, `carrier_commands`,
+`alarm_commands` and `chain_commands`, of which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_registry(subcommands)
     _add_keys(subcommands)
     _add_carriers(subcommands)
+    _add_alarms(subcommands)
     return parser
 
 
@@ -389,3 +390,29 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     action("give", "give a carrier to another party", "id", "party")
     bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
     bind.add_argument("--profile", default="", metavar="NAME", help="watch its readings by a profile")
+
+
+def _add_alarms(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    alarms = subcommands.add_parser("alarms", help="alarms of the cold chain: who is told, acknowledging")
+    actions = alarms.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, told: str, *positionals: str) -> argparse.ArgumentParser:
+        parser = actions.add_parser(name, help=told)
+        for positional in positionals:
+            parser.add_argument(positional, metavar=positional.upper())
+        parser.add_argument("--key", help="API key (default: the demo key of --role)")
+        parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
+        parser.set_defaults(run=f"ledger.alarm_commands:run_{name}")
+        return parser
+
+    listing = action("list", "the alarms of your party that nobody acknowledged, the newest first")
+    listing.add_argument("--all", action="store_true", help="acknowledged ones too")
+    action("show", "one alarm, with who was told of it and every try", "alarm")
+    acknowledge = action("acknowledge", "tell an alarm no more; it is recorded as an event", "alarm")
+    acknowledge.add_argument("--name", required=True, help="who acknowledges it")
+    acknowledge.add_argument("--reason", required=True, help="why it needs no more telling")
+    action("policies", "who is told of alarms, as JSON")
+    action("put", "say by a JSON file who is told of alarms", "policy").add_argument(
+        "file", type=Path, metavar="FILE"
+    )
+    action("remove", "remove a policy", "policy")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ledger.domain.broker_address import parse_broker
 from ledger.domain.errors import Invalid
+from ledger.domain.mail_server import is_mailbox, parse_mail_server
 from ledger.domain.printer_address import parse_printers
 from ledger.domain.rules import parse_modes
 
@@ -57,6 +58,12 @@ class Settings:
     mqtt_ca: str = _setting("", "file of the broker's CA; empty: those of the system")
     mqtt_certificate: str = _setting("", "file with our client certificate and its key for the broker")
     seal_minutes: int = _setting(60, "readings of carriers are sealed into the log this often")
+    smtp_url: str = _setting(
+        "",
+        "mail server for alarms, e.g. smtps://user:password@host:465, or smtp:// for STARTTLS; empty: none",
+    )
+    smtp_from: str = _setting("", "address that alarms come from, e.g. suyuan@example.com")
+    smtp_ca: str = _setting("", "file of the mail server's CA; empty: those of the system")
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:
@@ -64,12 +71,15 @@ class Settings:
             ("rules", parse_modes),
             ("printers", parse_printers),
             ("mqtt_url", parse_broker),
+            ("smtp_url", parse_mail_server),
         )
         for name, parse in parsers:
             try:
                 parse(getattr(self, name))
             except Invalid as error:
                 raise Invalid(f"{variable_of(name)}: {error}") from error
+        if self.smtp_url and not is_mailbox(self.smtp_from):
+            raise Invalid("SUYUAN_SMTP_FROM: should be an address like suyuan@example.com")
 
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -1,4 +1,5 @@
-"""`python -m ledger.deliver`: sends what subscriptions report, prints labels, watches the cold chain, seals.
+"""`python -m ledger.deliver`: sends what subscriptions report, prints labels, watches the cold chain, tells
+alarms, seals.
 
 It ends when its standard input ends, or at SIGTERM: after the reports and the chunks of labels that
 are under way; what was printed is recorded first.
@@ -6,6 +7,7 @@ are under way; what was printed is recorded first.
 
 import sys
 
+from ledger.alarm_runner import AlarmRunner
 from ledger.child import run_child
 from ledger.delivery import Deliverer
 from ledger.excursions import Watcher
@@ -18,6 +20,7 @@ def main() -> int:
         lambda node: Deliverer(node).run,
         lambda node: PrintRunner(node).run,
         lambda node: Watcher(node).run,
+        lambda node: AlarmRunner(node).run,
         lambda node: Sealer(node).run,
     )
 

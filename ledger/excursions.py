@@ -18,6 +18,7 @@ from typing import Final
 from ledger.alone import run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
+from ledger.domain.alarms import Alarm, excursion_alarm, measured_until
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.cold_chain.excursion_event import (
     Moment,
@@ -115,7 +116,18 @@ class Watcher:
         new = [self._declaration(event) for event in gone if event.state == "captured"]
         new += [self._event(watched, m, excursion) for m, excursion in moments.items() if m not in known]
         retracted = [event.number for event in gone]
-        store.save_watch(watched, watch, excursions, new, retracted, whole=whole)
+        carrier = store.carrier(binding.carrier_id)
+        assert carrier is not None, "carriers are never removed"
+        opened = [moments[m] for m in moments if m.kind == "opened" and m not in known]
+        alarms = [self._alarm(carrier.party_id, watched, excursion) for excursion in opened]
+        silent_after_ms = 1000 * carrier.device.silent_after_seconds
+        silent_ms = measured_until(binding, watched.profile, watch) + silent_after_ms
+        store.save_watch(watched, watch, excursions, new, retracted, alarms, silent_ms=silent_ms, whole=whole)
+
+    def _alarm(self, party_id: str, watched: WatchedBinding, excursion: Excursion) -> Alarm:
+        node = self._node
+        alarm_id = node.random_bytes(16).hex()
+        return excursion_alarm(alarm_id, party_id, watched.binding, watched.profile, excursion, node.clock())
 
     def _fold(self, watched: WatchedBinding) -> tuple[Watch, list[Excursion], bool]:
         """The watch, and the excursions that changed; with True it was folded from its beginning, and they

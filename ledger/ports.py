@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
+from ledger.domain.alarms import Acknowledgement, Alarm, AlarmStanding, Policy, Telling
 from ledger.domain.anchor import Anchor
 from ledger.domain.carriers import Binding, Carrier, Heard
 from ledger.domain.cold_chain.excursion_event import Moment
@@ -267,6 +268,34 @@ class WatchedBinding:
     revision: int  # counts what came
     dirty_ms: int | None  # the oldest reading that came since; None: all is folded
     watch: Watch
+
+
+@dataclass(frozen=True, slots=True)
+class SilentWatch:
+    """A watched binding in which nothing was measured for so long that it is an alarm, since `silent_ms`."""
+
+    watched: WatchedBinding
+    silent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRecord:
+    """An alarm, how it stands now, and who acknowledged it."""
+
+    alarm: Alarm
+    standing: AlarmStanding
+    acknowledgement: Acknowledgement | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmTry:
+    """One try to tell of an alarm; `problem` is "" when it was taken."""
+
+    policy: str
+    step: int
+    attempt: int
+    at_ms: int
+    problem: str
 
 
 ExcursionState = Literal["due", "captured", "refused", "retracted"]
@@ -748,11 +777,14 @@ class Store(Protocol):
         excursions: Sequence[Excursion],
         events: Sequence[ExcursionEvent],
         retracted: Sequence[int],
+        alarms: Sequence[Alarm],
         *,
+        silent_ms: int,
         whole: bool,
     ) -> None:
         """Save what folding came to: excursions in place of those with the same beginning, or with `whole` of
-        all; new events, and the numbers of those that are retracted. Conflict when more came meanwhile."""
+        all; new events, and the numbers of those that are retracted; alarms, but for those of a cause that
+        has one; from when on silence will be one. Conflict when more came meanwhile."""
 
     def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
         """The excursions of a binding, those that began last first."""
@@ -766,6 +798,68 @@ class Store(Protocol):
     def finish_excursion_event(self, number: int, state: ExcursionState, problem: str = "") -> None: ...
     def hold_watch_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that watches on this database."""
+
+    # alarms
+    def due_silences(self, now_ms: int, *, limit: int) -> list[SilentWatch]:
+        """Where nothing was measured for too long, and no alarm was raised for it; the longest first."""
+
+    def put_alarm_policy(self, party_id: str, policy: Policy, *, count_max: int) -> None:
+        """Save a policy in place of the one with its name. Conflict when the party has too many."""
+
+    def alarm_policies(self, party_id: str) -> list[Policy]: ...
+    def remove_alarm_policy(self, party_id: str, name: str) -> None:
+        """NotFound when there is none."""
+
+    def add_alarms(self, alarms: Sequence[Alarm]) -> None:
+        """Raise alarms, but for those of a cause (binding, rule, beginning) that has one."""
+
+    def unplanned_alarms(self, *, limit: int) -> list[Alarm]:
+        """Those for which nobody decided who is told, the oldest first."""
+
+    def last_told(self, alarm: Alarm, *, since_ms: int) -> Mapping[tuple[str, int], int]:
+        """By policy and step, when an alarm of the same carrier, kind and rule was last due to be told, where
+        that was not put off or dropped: since that time, and before this alarm was raised."""
+
+    def plan_alarm(self, alarm_id: str, tellings: Sequence[Telling]) -> None:
+        """Save who is to be told; nothing changes when that was done before."""
+
+    def due_tellings(self, now_ms: int, *, limit: int) -> list[Telling]:
+        """Those to send now: those never tried, then the others, the longest due first."""
+
+    def telling(self, telling: Telling) -> Telling:
+        """The same as it stands now."""
+
+    def save_telling(self, telling: Telling, at_ms: int | None = None) -> None:
+        """Save how it stands; with a time, as another try at that time."""
+
+    def tellings(self, alarm_id: str) -> list[Telling]: ...
+    def alarm_tries(self, alarm_id: str) -> list[AlarmTry]:
+        """All tries to tell of an alarm, in order of policy, step and time."""
+
+    def alarm(self, alarm_id: str) -> AlarmRecord | None: ...
+    def alarms(
+        self,
+        *,
+        party_id: str | None = None,
+        carrier_ids: Sequence[str] | None = None,
+        is_open: bool,
+        before: tuple[int, str] | None = None,
+        limit: int,
+    ) -> list[AlarmRecord]:
+        """Alarms of a party, or of all; of these carriers only; not acknowledged ones only (`is_open`): the
+        newest first, behind the one raised at that time with that id."""
+
+    def acknowledge_alarm(self, acknowledgement: Acknowledgement) -> None:
+        """Save it, and drop what is still due to be told. Conflict when the alarm was acknowledged before."""
+
+    def due_acknowledgements(self, *, limit: int) -> list[Acknowledgement]:
+        """Those whose event is to be captured, the oldest first."""
+
+    def finish_acknowledgement(self, acknowledgement: Acknowledgement) -> None:
+        """Save what became of its event."""
+
+    def hold_alarm_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that tells of alarms from this database."""
 
     def heard(self, carrier_ids: Sequence[str]) -> Mapping[str, Heard]:
         """What messages told of these carriers; nothing for one that none came from."""

@@ -63,6 +63,7 @@ def test_the_domain_touches_no_file_network_clock_or_chance(path: Path) -> None:
 
 
 COMPOSERS = {
+    "alarm_commands.py",
     "carrier_commands.py",
     "chain_commands.py",
     "child.py",

@@ -64,7 +64,8 @@ class Carriers(Database):
             if binding is not None:
                 connection.execute(insert(tables.carrier_binding).values(_binding_row(binding)))
             if binding is not None and profile:
-                begin_watch(connection, binding, profile)
+                silent_ms = binding.from_ms + 1000 * carrier.device.silent_after_seconds
+                begin_watch(connection, binding, profile, silent_ms)
 
     def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
         query = _bindings.where(_BINDING.carrier_id == carrier_id).order_by(_BINDING.from_ms.desc())

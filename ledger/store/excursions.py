@@ -14,24 +14,27 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     insert,
     or_,
     select,
     update,
 )
 
+from ledger.domain.alarms import Alarm
 from ledger.domain.carriers import Binding
 from ledger.domain.cold_chain.excursion_event import Moment
 from ledger.domain.cold_chain.profile import parse_profile
 from ledger.domain.cold_chain.watch import Excursion, Watch, watch_from_json, watch_to_json
 from ledger.domain.errors import Conflict
-from ledger.ports import ExcursionEvent, ExcursionState, WatchedBinding
+from ledger.ports import ExcursionEvent, ExcursionState, SilentWatch, WatchedBinding
 from ledger.store import tables
+from ledger.store.alarms import raise_alarms
 from ledger.store.bulk import insert_rows
 from ledger.store.database import Database
 
 _WATCH, _BINDING = tables.cold_watch.c, tables.carrier_binding.c
-_EXCURSION, _EVENT = tables.excursion.c, tables.excursion_event.c
+_EXCURSION, _EVENT, _ALARM = tables.excursion.c, tables.excursion_event.c, tables.alarm.c
 
 _watched = select(
     _BINDING.carrier_id,
@@ -71,6 +74,22 @@ class Excursions(Database):
         query = _watched.where(_WATCH.carrier_id == carrier_id).order_by(_WATCH.from_ms.desc())
         return self._watches(query.limit(limit))
 
+    def due_silences(self, now_ms: int, *, limit: int) -> list[SilentWatch]:
+        is_raised = exists(
+            select(_ALARM.alarm_id).where(
+                _ALARM.carrier_id == _WATCH.carrier_id,
+                _ALARM.from_ms == _WATCH.from_ms,
+                _ALARM.kind == "no_data",
+                _ALARM.opened_ms == _WATCH.silent_ms,
+            )
+        )
+        query = _watched.add_columns(_WATCH.silent_ms).where(
+            _WATCH.until_ms.is_(None), _WATCH.dirty_ms.is_(None), _WATCH.silent_ms <= now_ms, ~is_raised
+        )
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(_WATCH.silent_ms).limit(limit))
+            return [SilentWatch(_watched_binding(row), row.silent_ms) for row in rows]
+
     def save_watch(
         self,
         watched: WatchedBinding,
@@ -78,14 +97,16 @@ class Excursions(Database):
         excursions: Sequence[Excursion],
         events: Sequence[ExcursionEvent],
         retracted: Sequence[int],
+        alarms: Sequence[Alarm],
         *,
+        silent_ms: int,
         whole: bool,
     ) -> None:
         place = (watched.binding.carrier_id, watched.binding.from_ms)
         as_read = (*_at(_WATCH, place), _WATCH.revision == watched.revision)
         change = update(tables.cold_watch).where(*as_read)
         with self.writing() as connection:
-            folded = {"watch": json.dumps(watch_to_json(watch)), "dirty_ms": None}
+            folded = {"watch": json.dumps(watch_to_json(watch)), "dirty_ms": None, "silent_ms": silent_ms}
             if not connection.execute(change.values(folded)).rowcount:
                 raise Conflict(f"{place[0]}: more readings came meanwhile")
             if whole:
@@ -97,6 +118,7 @@ class Excursions(Database):
                 _set_state(connection, number, "retracted")
             for event in events:
                 connection.execute(insert(tables.excursion_event).values(_event_row(event)))
+            raise_alarms(connection, alarms)
 
     def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
         query = _excursions.where(*_at(_EXCURSION, (carrier_id, from_ms))).order_by(
@@ -130,10 +152,11 @@ class Excursions(Database):
             return [_event(row) for row in connection.execute(query.order_by(_EVENT.number))]
 
 
-def begin_watch(connection: Connection, binding: Binding, profile: str) -> None:
-    """Watch a new binding from its beginning on, by a profile in TOML."""
+def begin_watch(connection: Connection, binding: Binding, profile: str, silent_ms: int) -> None:
+    """Watch a new binding from its beginning on, by a profile in TOML; without a reading until `silent_ms` it
+    is an alarm."""
     watch = json.dumps(watch_to_json(Watch()))
-    row = (binding.carrier_id, binding.from_ms, binding.until_ms, 0, None, profile, watch)
+    row = (binding.carrier_id, binding.from_ms, binding.until_ms, 0, None, profile, watch, silent_ms)
     insert_rows(connection, tables.cold_watch, [row])
 
 

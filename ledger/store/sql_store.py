@@ -9,6 +9,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from ledger.domain.errors import Invalid, StoreUnavailable
+from ledger.store.alarms import Alarms
 from ledger.store.anchors import Anchors
 from ledger.store.caches import Caches
 from ledger.store.carriers import Carriers
@@ -46,6 +47,7 @@ class SqlStore(
     Telemetry,
     Seals,
     Excursions,
+    Alarms,
     RegistryChanges,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""

@@ -2,11 +2,12 @@
 
 Facts: event, event_body, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
 master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
-carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event. Caches: log_node,
-map_tile, item_frontier, event_class, event_text, event_number (from events), master_attribute (from
-master_data), carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change
-(from the chain) and prefix (from those). Times are milliseconds since 1970 unless their name ends in _s,
-hashes and keys are raw bytes, texts that nobody searches stand last in their row.
+carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event, alarm_policy, alarm,
+alarm_telling, alarm_try, alarm_acknowledgement. Caches: log_node, map_tile, item_frontier, event_class,
+event_text, event_number (from events), master_attribute (from master_data), carrier_heard, cold_watch,
+excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
+Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts that
+nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -395,10 +396,12 @@ cold_watch = Table(  # how far the readings of a binding with a profile are fold
     Column("dirty_ms", BigInteger),  # the oldest reading that came since it was folded
     Column("profile", Text, nullable=False),  # TOML, as it was when the carrier was bound
     Column("watch", Text, nullable=False),  # JSON
+    Column("silent_ms", BigInteger),  # without a reading until then, it is an alarm
     ForeignKeyConstraint(
         ["carrier_id", "from_ms"], ["carrier_binding.carrier_id", "carrier_binding.from_ms"]
     ),
     Index("cold_watch_by_dirty", "dirty_ms"),
+    Index("cold_watch_by_silence", "until_ms", "silent_ms"),
 )
 
 excursion = Table(
@@ -436,6 +439,85 @@ excursion_event = Table(  # what is to be captured of excursions, and what was
     ForeignKeyConstraint(["carrier_id", "from_ms"], ["cold_watch.carrier_id", "cold_watch.from_ms"]),
     Index("excursion_event_by_binding", "carrier_id", "from_ms", "number"),
     Index("excursion_event_by_state", "state", "number"),
+)
+
+alarm_policy = Table(  # see domain/alarms.py
+    "alarm_policy",
+    metadata,
+    Column("party_id", Text, ForeignKey("party.party_id"), primary_key=True),
+    Column("name", _OrderedText, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("alarm_id", Text, primary_key=True),
+    Column("party_id", Text, nullable=False),
+    Column("carrier_id", _OrderedText, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # excursion, no_data
+    Column("rule", Text, nullable=False),  # "" of no_data
+    Column("quantity", Text),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("raised_ms", BigInteger, nullable=False),
+    Column("planned", Boolean, nullable=False),  # whether it stands in alarm_telling who is to be told
+    Column("open", Boolean, nullable=False),  # not acknowledged
+    ForeignKeyConstraint(["carrier_id", "from_ms"], ["cold_watch.carrier_id", "cold_watch.from_ms"]),
+    UniqueConstraint("carrier_id", "from_ms", "rule", "began_ms", name="alarm_cause"),
+    Index("alarm_by_plan", "planned", "raised_ms"),
+    Index("alarm_by_party", "party_id", "raised_ms", "alarm_id"),
+    Index("alarm_open", "open", "party_id", "raised_ms", "alarm_id"),
+)
+
+alarm_telling = Table(
+    "alarm_telling",
+    metadata,
+    Column("alarm_id", Text, ForeignKey("alarm.alarm_id"), primary_key=True),
+    Column("policy", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("way", Text, nullable=False),  # webhook, email
+    Column("address", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # due, told, given_up, dropped
+    Column("problem", Text, nullable=False),
+    Index("alarm_telling_by_state", "state", "due_ms"),
+)
+
+alarm_try = Table(
+    "alarm_try",
+    metadata,
+    Column("alarm_id", Text, primary_key=True),
+    Column("policy", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),  # "": it was taken
+    ForeignKeyConstraint(
+        ["alarm_id", "policy", "step"],
+        ["alarm_telling.alarm_id", "alarm_telling.policy", "alarm_telling.step"],
+    ),
+)
+
+alarm_acknowledgement = Table(
+    "alarm_acknowledgement",
+    metadata,
+    Column("alarm_id", Text, ForeignKey("alarm.alarm_id"), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("state", Text, nullable=False),  # due, captured, refused
+    Column("problem", Text, nullable=False),
+    Index("alarm_acknowledgement_by_state", "state", "at_ms"),
 )
 
 telemetry = Table(  # the signed messages of carriers, up to 60 readings in each

@@ -4,19 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ledger.mqtt import UNACKNOWLEDGED_MAX
 from tests.anchoring import Fault, Faults
 from tests.carriers import degrees, reported
+from tests.certificates import self_signed
 from tests.mqtt.broker import Broker
 from tests.mqtt.conftest import Site
 from tests.services.world import START_MS, World
@@ -139,33 +134,6 @@ def _subscribed(site: Site) -> bool:
 # --------------------------------------------------------------------------- TLS and who may connect
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, key_pem = folder / "broker.pem", folder / "broker.key"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return pem, key_pem
-
-
 # paho leaves the socket of a failed handshake to the collector.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 def test_tls_and_user_and_password_are_used_and_a_wrong_password_is_said(
@@ -173,7 +141,7 @@ def test_tls_and_user_and_password_are_used_and_a_wrong_password_is_said(
 ) -> None:
     folder = tmp_path / "broker"
     folder.mkdir()
-    pem, key_pem = _certificate(folder)
+    pem, key_pem = self_signed(folder)
     passwords = folder / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "node", "s3cret"], check=True)
     broker = Broker(folder, f"certfile {pem}", f"keyfile {key_pem}", f"password_file {passwords}")

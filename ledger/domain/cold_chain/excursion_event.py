@@ -6,7 +6,7 @@ change the excursion as it is shown; they make no event of their own.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -105,11 +105,13 @@ def declaration_document(document: str, now_ms: int) -> str:
     return document_of([event | {"errorDeclaration": declaration} for event in events], now_ms)
 
 
-def document_of(events: Sequence[dict[str, Any]], made_ms: int) -> str:
-    """An EPCIS document of these events."""
+def document_of(
+    events: Sequence[dict[str, Any]], made_ms: int, namespaces: Mapping[str, str] | None = None
+) -> str:
+    """An EPCIS document of these events; `namespaces` by the prefixes of members of our own."""
     return json.dumps(
         {
-            "@context": [EPCIS_CONTEXT],
+            "@context": [EPCIS_CONTEXT, *([namespaces] if namespaces else [])],
             "type": "EPCISDocument",
             "schemaVersion": "2.0",
             "creationDate": time_text(made_ms),
@@ -163,4 +165,8 @@ def _sensor_element(
 
 def time_text(at_ms: int) -> str:
     """A moment as EPCIS writes it."""
-    return format_time(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms))
+    return format_time(moment_of(at_ms))
+
+
+def moment_of(at_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
