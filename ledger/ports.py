@@ -747,7 +747,8 @@ class Store(Protocol):
         out. The longest waiting first."""
 
     def sealed_messages(self, carrier_id: str, seal_id: str, *, limit: int) -> list[tuple[int, bytes]]:
-        """Number and bytes of the messages that a seal holds, in order; "": of those that none holds yet."""
+        """Number and bytes of the messages that a seal holds, in order; "": of those that none holds yet, the
+        longest waiting ones."""
 
     def add_seal(self, seal: Seal, sequences: Sequence[int]) -> None:
         """Save a seal over these messages; Conflict when another holds one of them."""

@@ -12,6 +12,7 @@ from ledger.store import tables
 from ledger.store.bulk import rows_where_in
 from ledger.store.database import Database
 from ledger.store.excursions import begin_watch, end_watch
+from ledger.store.telemetry import find_unsealed
 
 _CARRIER, _BINDING = tables.carrier.c, tables.carrier_binding.c
 _bodies = select(_CARRIER.body)
@@ -63,6 +64,7 @@ class Carriers(Database):
                 _end_binding(connection, carrier.carrier_id, unbound_ms)
             if binding is not None:
                 connection.execute(insert(tables.carrier_binding).values(_binding_row(binding)))
+                find_unsealed(connection, carrier.carrier_id)
             if binding is not None and profile:
                 silent_ms = binding.from_ms + 1000 * carrier.device.silent_after_seconds
                 begin_watch(connection, binding, profile, silent_ms)

@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy import Select, exists, insert, select, update
 
 from ledger.domain.errors import Conflict
 from ledger.ports import Seal, SealState
 from ledger.store import tables
 from ledger.store.bulk import chunks
 from ledger.store.database import Database
+from ledger.store.telemetry import find_unsealed, lock_carriers
 
-_MESSAGE, _SEAL = tables.telemetry.c, tables.telemetry_seal.c
-_BINDING = tables.carrier_binding.c
+_MESSAGE, _SEAL, _HEARD = tables.telemetry.c, tables.telemetry_seal.c, tables.carrier_heard.c
 _IN_LIST_MAX = 500
-_was_bound = exists(select(_BINDING.from_ms).where(_BINDING.carrier_id == _MESSAGE.carrier_id))
+# It may have been deleted since.
+_is_there = exists().where(_MESSAGE.carrier_id == _HEARD.carrier_id, _MESSAGE.seal_id == "")
 
 
 class Seals(Database):
     """The part of `Store` about seals."""
 
     def due_seals(self, received_ms: int, *, limit: int) -> list[str]:
-        waits = (_MESSAGE.seal_id == "", _MESSAGE.received_ms <= received_ms, _was_bound)
-        query = select(_MESSAGE.carrier_id).where(*waits).group_by(_MESSAGE.carrier_id)
+        query = select(_HEARD.carrier_id).where(_HEARD.unsealed_ms <= received_ms, _is_there)
         with self.reading() as connection:
-            oldest = query.order_by(func.min(_MESSAGE.received_ms)).limit(limit)
+            oldest = query.order_by(_HEARD.unsealed_ms, _HEARD.carrier_id).limit(limit)
             return list(connection.execute(oldest).scalars())
 
     def sealed_messages(self, carrier_id: str, seal_id: str, *, limit: int) -> list[tuple[int, bytes]]:
@@ -33,12 +33,13 @@ class Seals(Database):
             _MESSAGE.carrier_id == carrier_id, _MESSAGE.seal_id == seal_id
         )
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(_MESSAGE.sequence).limit(limit))
-            return [(sequence, raw) for sequence, raw in rows]
+            oldest = query.order_by(_MESSAGE.received_ms, _MESSAGE.sequence).limit(limit)
+            return sorted((sequence, raw) for sequence, raw in connection.execute(oldest))
 
     def add_seal(self, seal: Seal, sequences: Sequence[int]) -> None:
         own = (_MESSAGE.carrier_id == seal.carrier_id, _MESSAGE.seal_id == "")
         with self.writing() as connection:
+            lock_carriers(connection, {seal.carrier_id})
             connection.execute(insert(tables.telemetry_seal).values(_row(seal)))
             marked = 0
             for chunk in chunks(sequences, _IN_LIST_MAX):
@@ -46,6 +47,7 @@ class Seals(Database):
                 marked += connection.execute(mark.values(seal_id=seal.seal_id)).rowcount
             if marked != len(sequences):
                 raise Conflict(f"{seal.carrier_id}: some of the messages were sealed meanwhile")
+            find_unsealed(connection, seal.carrier_id)
 
     def seals(self, carrier_id: str, *, limit: int) -> list[Seal]:
         query = select(tables.telemetry_seal).where(_SEAL.carrier_id == carrier_id)

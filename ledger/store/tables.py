@@ -531,7 +531,7 @@ telemetry = Table(  # the signed messages of carriers, up to 60 readings in each
     Column("raw", LargeBinary, nullable=False),
     Column("seal_id", Text, nullable=False, server_default=""),  # "" until it is sealed
     Index("telemetry_by_time", "carrier_id", "last_ms", "sequence"),
-    Index("telemetry_by_seal", "seal_id", "received_ms"),
+    Index("telemetry_by_seal", "carrier_id", "seal_id", "received_ms"),
 )
 
 telemetry_seal = Table(  # what committed to messages
@@ -569,6 +569,8 @@ carrier_heard = Table(
     Column("sequence_min", BigInteger, nullable=False),
     Column("sequence_max", BigInteger, nullable=False),
     Column("messages", BigInteger, nullable=False),
+    Column("unsealed_ms", BigInteger),  # when its longest waiting message came; null: none, or never bound
+    Index("carrier_heard_by_unsealed", "unsealed_ms"),
 )
 
 delivery = Table(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, func, select, tuple_, update
 
 from ledger.domain.carriers import Heard, Seen
 from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
@@ -15,6 +15,7 @@ from ledger.store.database import Database
 from ledger.store.excursions import mark_watches
 
 _MESSAGE, _HEARD, _REFUSAL = tables.telemetry.c, tables.carrier_heard.c, tables.telemetry_refusal.c
+_BINDING = tables.carrier_binding.c
 
 
 class Telemetry(Database):
@@ -25,7 +26,9 @@ class Telemetry(Database):
     ) -> list[Outcome]:
         counts = Counter(refused)
         with self.writing() as connection:
-            _lock(connection, {m.carrier_id for m in messages} | {carrier_id for carrier_id, _ in counts})
+            lock_carriers(
+                connection, {m.carrier_id for m in messages} | {carrier_id for carrier_id, _ in counts}
+            )
             taken = _taken(connection, messages)
             outcomes: list[Outcome] = []
             new: list[Message] = []
@@ -76,7 +79,7 @@ class Telemetry(Database):
         }
 
 
-def _lock(connection: Connection, carrier_ids: set[str]) -> None:
+def lock_carriers(connection: Connection, carrier_ids: set[str]) -> None:
     """Let nobody else take messages of these carriers until we are done; sorted, lest two wait in a ring."""
     locked = select(tables.carrier.c.carrier_id).order_by(tables.carrier.c.carrier_id)
     locked = locked.with_for_update(key_share=True)
@@ -98,7 +101,7 @@ def _taken(connection: Connection, messages: Sequence[Message]) -> dict[tuple[st
 
 
 def _spans(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
-    """For each carrier the oldest and the newest reading; in order, as `_lock` has it."""
+    """For each carrier the oldest and the newest reading; in order, as `lock_carriers` has it."""
     spans: dict[str, tuple[int, int]] = {}
     for message in messages:
         first_ms, last_ms = spans.get(message.carrier_id, (message.first_ms, message.last_ms))
@@ -120,14 +123,18 @@ def _count_heard(connection: Connection, messages: Sequence[Message], received_m
     rows = {r.carrier_id: tuple(r) for r in rows_where_in(connection, query, _HEARD.carrier_id, ids)}
     for message in messages:
         rows[message.carrier_id] = _with(rows.get(message.carrier_id), message, received_ms)
+    begin_to_wait = [carrier_id for carrier_id in ids if rows[carrier_id][-1] is None]
+    ever_bound = select(_BINDING.carrier_id).distinct()
+    for (carrier_id,) in rows_where_in(connection, ever_bound, _BINDING.carrier_id, begin_to_wait):
+        rows[carrier_id] = (*rows[carrier_id][:-1], received_ms)
     insert_rows(connection, tables.carrier_heard, [rows[carrier_id] for carrier_id in ids], "replace")
 
 
 def _with(row: tuple[Any, ...] | None, message: Message, received_ms: int) -> tuple[Any, ...]:
     told = (received_ms, message.made_ms, message.battery_percent)
     if row is None:
-        return (message.carrier_id, *told, message.last_ms, message.sequence, message.sequence, 1)
-    carrier_id, *before, newest_ms, lowest, highest, count = row
+        return (message.carrier_id, *told, message.last_ms, message.sequence, message.sequence, 1, None)
+    carrier_id, *before, newest_ms, lowest, highest, count, unsealed_ms = row
     return (
         carrier_id,
         *(told if message.made_ms >= before[1] else before),
@@ -135,7 +142,16 @@ def _with(row: tuple[Any, ...] | None, message: Message, received_ms: int) -> tu
         min(lowest, message.sequence),
         max(highest, message.sequence),
         count + 1,
+        unsealed_ms,
     )
+
+
+def find_unsealed(connection: Connection, carrier_id: str) -> None:
+    """Note which message of a carrier waits longest for a seal; hold its lock."""
+    own = (_MESSAGE.carrier_id == carrier_id, _MESSAGE.seal_id == "")
+    oldest_ms = select(func.min(_MESSAGE.received_ms)).where(*own).scalar_subquery()
+    change = update(tables.carrier_heard).where(_HEARD.carrier_id == carrier_id)
+    connection.execute(change.values(unsealed_ms=oldest_ms))
 
 
 def _count_refusals(connection: Connection, counts: Mapping[tuple[str, str], int]) -> None:

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.domain.carriers import Seen
+from ledger.domain.carriers import Binding, Seen
 from ledger.domain.telemetry import Message, Outcome, read_messages
+from ledger.ports import Seal
 from ledger.store import SqlStore
 from tests.carriers import LOGGER, degrees, reported
-from tests.store.test_carriers import ONE, TWO
+from tests.store.test_carriers import ONE, TRUCK, TWO
+from tests.store.test_database import statements
 from tests.store.test_parties import CARRIER, MAKER
+from tests.store.test_queries import rows_looked_at
 
 
 @pytest.fixture
@@ -66,3 +69,56 @@ def test_of_two_that_take_the_same_messages_at_once_one_takes_each(filled: SqlSt
         outcomes = Counter(outcome for taken in threads.map(take, [1, -1, 1, -1]) for outcome in taken)
     assert outcomes == {"accepted": 40, "repeated": 120}
     assert [filled.heard([c.carrier_id])[c.carrier_id].messages for c in (ONE, TWO)] == [20, 20]
+
+
+# --------------------------------------------------------------------------- what waits for a seal
+
+
+def bind(store: SqlStore, carrier_id: str) -> None:
+    carrier = store.carrier(carrier_id)
+    assert carrier
+    store.save_carrier(carrier, binding=Binding(carrier_id, TRUCK, 0, None))
+
+
+def seal(store: SqlStore, seal_id: str, *sequences: int) -> None:
+    store.add_seal(Seal(seal_id, LOGGER, 0, len(sequences), b"", "", b"", "due", ""), sequences)
+
+
+def test_a_carrier_is_due_by_its_message_that_waits_longest(filled: SqlStore) -> None:
+    bind(filled, LOGGER)
+    filled.add_telemetry([message(2, 1_000, 4)], {}, 9_000)
+    filled.add_telemetry([message(1, 2_000, 4)], {}, 9_100)
+    assert (filled.due_seals(8_999, limit=9), filled.due_seals(9_000, limit=9)) == ([], [LOGGER])
+    seal(filled, "a", 2)
+    assert (filled.due_seals(9_099, limit=9), filled.due_seals(9_100, limit=9)) == ([], [LOGGER])
+    seal(filled, "b", 1)
+    assert filled.due_seals(9_999, limit=9) == []
+    filled.add_telemetry([message(3, 3_000, 4)], {}, 9_200)
+    assert (filled.due_seals(9_199, limit=9), filled.due_seals(9_200, limit=9)) == ([], [LOGGER])
+
+
+def test_what_a_carrier_sent_before_it_was_first_bound_is_due_when_it_is(filled: SqlStore) -> None:
+    filled.add_telemetry([message(1, 1_000, 4)], {}, 9_000)
+    assert filled.due_seals(9_999, limit=9) == []
+    bind(filled, LOGGER)
+    assert (filled.due_seals(8_999, limit=9), filled.due_seals(9_999, limit=9)) == ([], [LOGGER])
+
+
+def test_asking_what_is_due_looks_at_no_message_of_a_carrier_that_was_never_bound(filled: SqlStore) -> None:
+    looked: list[int] = []
+    for numbers in (range(10), range(10, 900)):
+        filled.add_telemetry([message(n, 1_000, 4) for n in numbers], {}, 9_000)
+        with statements() as sent:
+            assert filled.due_seals(9_999, limit=9) == []
+        with filled.reading() as connection:
+            looked.append(sum(rows_looked_at(connection, *statement) for statement in sent))
+    assert looked[1] <= looked[0] + 1, looked
+
+
+def test_the_messages_that_wait_longest_are_sealed_first_and_stand_in_the_order_of_their_numbers(
+    filled: SqlStore,
+) -> None:
+    filled.add_telemetry([message(7, 1_000, 4), message(6, 1_000, 5)], {}, 9_000)
+    filled.add_telemetry([message(1, 2_000, 4)], {}, 9_100)
+    assert [number for number, _ in filled.sealed_messages(LOGGER, "", limit=2)] == [6, 7]
+    assert [number for number, _ in filled.sealed_messages(LOGGER, "", limit=9)] == [1, 6, 7]
