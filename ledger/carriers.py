@@ -184,6 +184,7 @@ def carrier_view(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) ->
         "keys": [
             {
                 "key": key.public_hex,
+                "algorithm": key.algorithm,
                 "offered_ms": key.offered_ms,
                 "activated_ms": key.activated_ms,
                 "retired_ms": key.retired_ms,

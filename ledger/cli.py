@@ -385,7 +385,7 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     action("list", "all carriers of your party, with what is odd about them")
     action("show", "one carrier with its keys and bindings", "id")
-    action("rotate", "offer a new Ed25519 key (hex)", "id", "public_key")
+    action("rotate", "offer a new Ed25519 or SM2 key (hex)", "id", "public_key")
     action("revoke", "end all keys of a carrier", "id")
     action("give", "give a carrier to another party", "id", "party")
     bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")

@@ -17,6 +17,7 @@ from ledger.domain.errors import Invalid, NotAllowed, Problem
 from ledger.domain.telemetry import Message, Outcome, TelemetryRefusal, merge_readings, refusal_of
 from ledger.node import Node
 from ledger.ports import ApiKey
+from ledger.sm2 import is_signed
 
 _PAGE: Final = 500
 _DAY_MS: Final = 86_400_000
@@ -59,7 +60,7 @@ def take_messages(node: Node, messages: Sequence[Message]) -> Taken:
     """
     carriers = node.store.carriers_by_id(sorted({message.carrier_id for message in messages}))
     now = node.clock()
-    refusals = [refusal_of(carriers.get(m.carrier_id), m, now) for m in messages]
+    refusals = [refusal_of(carriers.get(m.carrier_id), m, now, is_signed) for m in messages]
     pairs = list(zip(messages, refusals, strict=True))
     counts = Counter[tuple[str, str]]()
     for message, refusal in pairs:

@@ -9,17 +9,25 @@ from ledger.carriers import answer_challenge, challenge_carrier, enrol_carrier
 from ledger.domain.carriers import Answer, answer_text, parse_answer
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.telemetry import signed_bytes, write_message
+from ledger.sm2 import Sm2PrivateKey
 from tests.services.world import World
 
 LOGGER = "https://id.gs1.org/8004/9506000LOGGER1"
 
 
-def secret_of(name: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())
+def secret_of(name: str) -> Ed25519PrivateKey | Sm2PrivateKey:
+    """The secret of this name, an SM2 one when it begins with "sm2"; that signs alike each time."""
+    secret = sha256(name.encode()).digest()
+    if name.startswith("sm2"):
+        return Sm2PrivateKey(secret, None)
+    return Ed25519PrivateKey.from_private_bytes(secret)
 
 
 def public_of(name: str) -> str:
-    return secret_of(name).public_key().public_bytes_raw().hex()
+    secret = secret_of(name)
+    if isinstance(secret, Sm2PrivateKey):
+        return secret.public.hex()
+    return secret.public_key().public_bytes_raw().hex()
 
 
 def says(name: str, challenge: str, at_ms: int, battery: int | None = 80, to: str = LOGGER) -> dict[str, Any]:
@@ -47,10 +55,8 @@ def reported(
     of: str = LOGGER,
 ) -> bytes:
     """A message with readings, signed with the key of this name."""
-    secret = secret_of(name)
-    public = secret.public_key().public_bytes_raw()
-    unsigned = write_message(of, public, sequence, made_ms, battery, readings)
-    return unsigned + secret.sign(signed_bytes(unsigned))
+    unsigned = write_message(of, bytes.fromhex(public_of(name)), sequence, made_ms, battery, readings)
+    return unsigned + secret_of(name).sign(signed_bytes(unsigned))
 
 
 def degrees(at_ms: int, *celsius: float, step_ms: int = 60_000) -> list[Reading]:
@@ -58,10 +64,10 @@ def degrees(at_ms: int, *celsius: float, step_ms: int = 60_000) -> list[Reading]
     return [Reading(at_ms + n * step_ms, "temperature", round(c * 1000)) for n, c in enumerate(celsius)]
 
 
-def activate(world: World) -> None:
-    """Enrol the factory's logger with the key "one", which answers a challenge."""
+def activate(world: World, name: str = "one") -> None:
+    """Enrol the factory's logger with the key of this name, which answers a challenge."""
     factory, now_ms = world.keys["factory"], world.clock.now_ms
-    enrol_carrier(world.node, factory, {"id": LOGGER, "key": public_of("one"), "model": "TL-1"})
+    enrol_carrier(world.node, factory, {"id": LOGGER, "key": public_of(name), "model": "TL-1"})
     challenge = challenge_carrier(world.node, factory, LOGGER).challenge
     assert challenge
-    answer_challenge(world.node, factory, LOGGER, says("one", challenge.value_hex, now_ms))
+    answer_challenge(world.node, factory, LOGGER, says(name, challenge.value_hex, now_ms))

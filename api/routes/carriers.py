@@ -56,8 +56,9 @@ def _view(node: Node, carrier: Carrier) -> dict[str, Any]:
 
 @router.post("/carriers", status_code=201)
 def post_carrier(node: NodeDep, key: ApiKeyDep, enrolment: Json) -> dict[str, Any]:
-    """Enrol a device: `id`, `key` (Ed25519, hex), `model`, and perhaps `module`, `sim`, `calibration`,
-    `calibrated_until_ms`, `silent_after_seconds`. It is active once it has answered a challenge."""
+    """Enrol a device: `id`, `key` (Ed25519 or SM2, hex or PEM), `model`, and perhaps `module`, `sim`,
+    `calibration`, `calibrated_until_ms`, `silent_after_seconds`. It is active once it has answered a
+    challenge."""
     return _view(node, enrol_carrier(node, key, enrolment))
 
 

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from ledger.domain.errors import Conflict, Invalid, Problem
 from ledger.domain.identifiers import parse_identifier
+from ledger.domain.keys import Algorithm, algorithm_of, is_signed, parse_key
+from ledger.domain.sm2 import SIGNATURE_BYTES, signature_from_der
 
 ANSWER_FORMAT: Final = "suyuan-carrier-answer/1"
 CHALLENGE_BYTES: Final = 32
@@ -61,12 +60,16 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class CarrierKey:
-    """An Ed25519 key: offered, then activated by an answer, at the end retired."""
+    """A key, as `domain.keys` writes it: offered, then activated by an answer, at the end retired."""
 
     public_hex: str
     offered_ms: int
     activated_ms: int | None = None
     retired_ms: int | None = None
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return algorithm_of(bytes.fromhex(self.public_hex))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +192,8 @@ def parse_carrier_id(text: object) -> str:
 
 
 def parse_public_key(text: object) -> str:
-    """An Ed25519 public key, 64 hex digits, in lower case."""
-    try:
-        raw = bytes.fromhex(text) if isinstance(text, str) else b""
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
-        raise Invalid("a carrier's key is an Ed25519 public key of 64 hex digits")
-    return raw.hex()
+    """The key of any spelling that `parse_key` reads, in its one spelling as hex, in lower case."""
+    return parse_key(text).hex()
 
 
 def parse_answer(value: object) -> Answer:
@@ -212,7 +209,10 @@ def parse_answer(value: object) -> Answer:
         challenge, signature = (bytes.fromhex(value[name]) for name in ("challenge", "signature"))
     except (TypeError, ValueError) as error:
         raise Invalid("challenge and signature are hex") from error
-    return Answer(challenge.hex(), device_ms, battery, parse_public_key(value["key"]), signature)
+    public_hex = parse_public_key(value["key"])
+    if len(signature) != SIGNATURE_BYTES and algorithm_of(bytes.fromhex(public_hex)) == "SM2":
+        signature = signature_from_der(signature)
+    return Answer(challenge.hex(), device_ms, battery, public_hex, signature)
 
 
 def _is_whole(value: object, lowest: int, highest: int) -> bool:
@@ -297,11 +297,7 @@ def _is_signed(carrier_id: str, answer: Answer) -> bool:
     signed = answer_text(
         carrier_id, answer.challenge_hex, answer.device_ms, answer.battery_percent, answer.public_hex
     )
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(answer.public_hex)).verify(answer.signature, signed)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    return is_signed(bytes.fromhex(answer.public_hex), answer.signature, signed)
 
 
 def _activate(key: CarrierKey, public_hex: str, now_ms: int) -> CarrierKey:

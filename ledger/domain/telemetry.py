@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from ledger.domain.carriers import Carrier
 from ledger.domain.cold_chain.reading import QUANTITIES, Quantity, Reading
 from ledger.domain.errors import Invalid
+from ledger.domain.keys import ED25519_BYTES, SM2_BYTES, IsSigned, is_signed
 
 READINGS_MAX: Final = 60
 MESSAGES_MAX: Final = 1000
@@ -33,11 +31,13 @@ TelemetryRefusal = Literal[
 Outcome = Literal["accepted", "repeated", "reused_sequence"]
 """What becomes of a message that is rightly signed; `repeated`: it was taken before, byte by byte."""
 
-_SIGNED_WITH: Final = b"suyuan-telemetry/1\n"
-_VERSION: Final = 1
 _ID_BYTES_MAX: Final = 2048
 _START: Final = struct.Struct(">BH")
-_HEAD: Final = struct.Struct(">32sQQBB")
+_HEADS: Final = {
+    1: struct.Struct(f">{ED25519_BYTES}sQQBB"),
+    2: struct.Struct(f">{SM2_BYTES}sQQBB"),
+}
+"""Version -> what stands behind the identifier: versions differ in the kind of key alone."""
 _READING: Final = struct.Struct(">QBi")
 _SIGNATURE_BYTES: Final = 64
 _BATTERY_UNTOLD: Final = 255
@@ -45,7 +45,7 @@ _QUANTITY_CODES: Final[tuple[Quantity, ...]] = ("temperature", "humidity", "ligh
 _WHOLE_MAX: Final = 2**53 - 1
 
 MESSAGE_BYTES_MAX: Final = (
-    _START.size + _ID_BYTES_MAX + _HEAD.size + READINGS_MAX * _READING.size + _SIGNATURE_BYTES
+    _START.size + _ID_BYTES_MAX + _HEADS[2].size + READINGS_MAX * _READING.size + _SIGNATURE_BYTES
 )
 
 
@@ -104,18 +104,19 @@ def read_messages(raw: bytes) -> list[Message]:
 def _read_one(raw: bytes, start: int) -> Message:
     try:
         version, id_bytes = _START.unpack_from(raw, start)
-        if version != _VERSION or not 1 <= id_bytes <= _ID_BYTES_MAX:
-            raise Invalid(f"byte {start}: no message of format {_VERSION} begins here")
+        if version not in _HEADS or not 1 <= id_bytes <= _ID_BYTES_MAX:
+            raise Invalid(f"byte {start}: no message of format {' or '.join(map(str, _HEADS))} begins here")
+        head = _HEADS[version]
         at = start + _START.size
         carrier_id = raw[at : at + id_bytes].decode()
         if "\0" in carrier_id:
             raise Invalid(f"byte {start}: the id of the message that begins here is no identifier")
-        public_key, sequence, made_ms, battery, count = _HEAD.unpack_from(raw, at + id_bytes)
+        public_key, sequence, made_ms, battery, count = head.unpack_from(raw, at + id_bytes)
     except (struct.error, UnicodeDecodeError) as error:
         raise Invalid(
             f"byte {start}: the message that begins here breaks off, or its id is no text"
         ) from error
-    at += id_bytes + _HEAD.size
+    at += id_bytes + head.size
     end = at + count * _READING.size + _SIGNATURE_BYTES
     if not 1 <= count <= READINGS_MAX or end > len(raw):
         raise Invalid(f"byte {start}: a message has 1 to {READINGS_MAX} readings and a signature behind them")
@@ -138,26 +139,33 @@ def write_message(
     battery_percent: int | None,
     readings: Iterable[Reading],
 ) -> bytes:
-    """The bytes of a message all but its signature, which is over `signed_bytes` of them."""
+    """The bytes of a message all but its signature, which is over `signed_bytes` of them.
+
+    An Ed25519 key makes it version 1, an SM2 key 2.
+    """
     packed = [_READING.pack(r.at_ms, _QUANTITY_CODES.index(r.quantity), r.milli) for r in readings]
     battery = _BATTERY_UNTOLD if battery_percent is None else battery_percent
     spelled = carrier_id.encode()
-    head = _HEAD.pack(public_key, sequence, made_ms, battery, len(packed))
-    return b"".join((_START.pack(_VERSION, len(spelled)), spelled, head, *packed))
+    version = 1 if len(public_key) == ED25519_BYTES else 2
+    head = _HEADS[version].pack(public_key, sequence, made_ms, battery, len(packed))
+    return b"".join((_START.pack(version, len(spelled)), spelled, head, *packed))
 
 
 def signed_bytes(unsigned: bytes) -> bytes:
     """What a carrier signs. The format's name before it: no other thing that it signs begins so."""
-    return _SIGNED_WITH + unsigned
+    return b"suyuan-telemetry/%d\n" % unsigned[0] + unsigned
 
 
-def refusal_of(carrier: Carrier | None, message: Message, now_ms: int) -> TelemetryRefusal | None:
+def refusal_of(
+    carrier: Carrier | None, message: Message, now_ms: int, is_signed: IsSigned = is_signed
+) -> TelemetryRefusal | None:
     """Why the message does not count, going by its carrier alone. None: it may, if its number is new."""
     if carrier is None:
         return "unknown_carrier"
     public_hex = message.public_key.hex()
     key = next((key for key in carrier.keys if key.public_hex == public_hex), None)
-    if key is None or not _is_signed(message):
+    unsigned, signature = message.raw[:-_SIGNATURE_BYTES], message.raw[-_SIGNATURE_BYTES:]
+    if key is None or not is_signed(message.public_key, signature, signed_bytes(unsigned)):
         return "forged"
     if key.retired_ms is not None:
         return "revoked_key"
@@ -180,15 +188,6 @@ def _fault_of(message: Message, now_ms: int) -> TelemetryRefusal | None:
         oldest_ms <= t <= message.made_ms for t in times
     )
     return None if is_timed else "mistimed"
-
-
-def _is_signed(message: Message) -> bool:
-    unsigned, signature = message.raw[:-_SIGNATURE_BYTES], message.raw[-_SIGNATURE_BYTES:]
-    try:
-        Ed25519PublicKey.from_public_bytes(message.public_key).verify(signature, signed_bytes(unsigned))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def merge_readings(messages: Iterable[Message]) -> Iterator[Reading]:

@@ -27,6 +27,7 @@ from ledger.domain.carriers import (
     transfer,
 )
 from ledger.domain.errors import Conflict, Invalid
+from ledger.domain.sm2 import signature_to_der
 from tests.carriers import LOGGER, answer_of, public_of, says
 
 NOW = 1_795_363_200_000
@@ -90,6 +91,24 @@ def test_an_answer_with_anything_changed_is_forged(change: dict[str, Any]) -> No
 def test_an_answer_to_another_carrier_s_challenge_is_forged() -> None:
     elsewhere = parse_answer(says("one", FIRST.hex(), NOW, to=LOGGER + "0"))
     assert refused(challenged(), elsewhere) == "forged"
+
+
+def test_an_sm2_key_answers_with_r_and_s_or_der_and_replaces_an_ed25519_key() -> None:
+    carrier = challenged(SECOND, offer_key(activated(), public_of("sm2 two"), NOW))
+    said = says("sm2 two", SECOND.hex(), NOW)
+    der = {"signature": signature_to_der(bytes.fromhex(said["signature"])).hex()}
+    for answer in (parse_answer(said), parse_answer(said | der)):
+        assert refused(carrier, answer) is None
+        rotated, _ = take_answer(carrier, answer, NOW)
+        assert [(key.algorithm, key.retired_ms) for key in rotated.keys] == [("Ed25519", NOW), ("SM2", None)]
+        assert refused(carrier, replace(answer, device_ms=NOW + 1)) == "forged"
+        assert refused(carrier, replace(answer, signature=bytes(64))) == "forged"
+    assert refused(carrier, answer_of("sm2 thief", SECOND.hex(), NOW)) == "forged"
+
+
+def test_a_signature_of_an_sm2_key_that_is_neither_of_the_two_is_said_to_be_so() -> None:
+    with pytest.raises(Invalid, match=r"neither r \|\| s of 64 bytes nor DER"):
+        parse_answer(says("sm2 one", FIRST.hex(), NOW) | {"signature": "00" * 63})
 
 
 def test_an_answer_counts_once() -> None:

@@ -19,6 +19,7 @@ from ledger.domain.carriers import (
 )
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.errors import Invalid
+from ledger.domain.keys import is_signed as python_is_signed
 from ledger.domain.telemetry import (
     AHEAD_MS_MAX,
     MESSAGE_BYTES_MAX,
@@ -29,11 +30,13 @@ from ledger.domain.telemetry import (
     read_messages,
     refusal_of,
 )
+from ledger.sm2 import is_signed
 from tests.carriers import LOGGER, answer_of, degrees, public_of, reported
 
 NOW = 1_795_363_200_000
 READINGS = degrees(NOW - 60_000, 4.5, 4.6)
 RAW = reported("one", 17, NOW, *READINGS)
+SM2_RAW = reported("sm2 one", 17, NOW, *READINGS)
 
 
 def activated(name: str = "one") -> Carrier:
@@ -60,9 +63,11 @@ def test_a_message_is_read_as_it_was_written_and_counts() -> None:
 def test_the_message_in_formats_md_is_the_one_that_the_code_reads() -> None:
     text = (Path(__file__).parents[2] / "ledger/FORMATS.md").read_text()
     section = text[text.index(" Message of a carrier") :]
-    example = re.findall(r"```\n(.*?)```", section, re.S)[0]
-    raw = bytes.fromhex("".join(re.split(r"  ", line)[0] for line in example.splitlines()))
-    assert raw == RAW
+    examples = [
+        bytes.fromhex("".join(re.split(r"  ", line)[0] for line in example.splitlines()))
+        for example in re.findall(r"```\n(.*?)```", section, re.S)
+    ]
+    assert examples == [RAW, SM2_RAW]
 
 
 @pytest.mark.parametrize("at", range(len(RAW)))
@@ -74,6 +79,26 @@ def test_no_byte_of_a_message_can_be_altered(at: int) -> None:
         return
     known = activated() if message.carrier_id == LOGGER else None
     assert refusal_of(known, message, NOW) in ("forged", "unknown_carrier")
+
+
+def test_a_message_under_an_sm2_key_is_read_and_counts_and_no_byte_of_it_can_be_altered() -> None:
+    message, known = one(SM2_RAW), activated("sm2 one")
+    assert (message.carrier_id, message.sequence, message.readings()) == (LOGGER, 17, tuple(READINGS))
+    for check in (python_is_signed, is_signed):
+        assert refusal_of(known, message, NOW, check) is None
+        assert refusal_of(activated("sm2 two"), message, NOW, check) == "forged"
+    for at in range(len(SM2_RAW)):
+        altered = SM2_RAW[:at] + bytes([SM2_RAW[at] ^ 1]) + SM2_RAW[at + 1 :]
+        try:
+            changed = one(altered)
+        except (Invalid, ValueError):
+            continue
+        assert refusal_of(known, changed, NOW, is_signed) == "forged", at
+
+
+def test_a_key_of_one_kind_does_not_sign_for_one_of_the_other() -> None:
+    for name, raw in (("one", SM2_RAW), ("sm2 one", RAW)):
+        assert refusal_of(activated(name), one(raw), NOW) == "forged"
 
 
 def test_a_message_of_another_carrier_under_its_key_is_forged() -> None:

@@ -5,16 +5,19 @@ from collections.abc import Mapping
 import pytest
 
 from ledger.carriers import (
+    answer_challenge,
     carrier_views,
+    challenge_carrier,
     get_carrier,
     revoke_carrier,
+    rotate_key,
 )
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.telemetry import read_messages
 from ledger.telemetry import Taken, list_readings, take_messages
-from tests.carriers import LOGGER, activate, degrees, reported
+from tests.carriers import LOGGER, activate, degrees, public_of, reported, says
 from tests.services.world import START_MS, World
 
 HOUR = 3_600_000
@@ -99,6 +102,32 @@ def test_forged_retimed_reused_and_revoked_messages_are_counted_shown_and_change
     refused = {"forged": 2, "reused_sequence": 1, "mistimed": 1, "revoked_key": 1}
     assert after["telemetry"] == telemetry | {"refused": refused}
     assert after["flags"] == ["no_key", "forged", "revoked_key", "reused_sequence", "mistimed"]
+
+
+def test_a_carrier_with_an_sm2_key_sends_rotates_and_is_revoked(world: World) -> None:
+    factory = world.keys["factory"]
+    activate(world, "sm2 one")
+    first = reported("sm2 one", 1, START_MS, *degrees(START_MS, 4))
+    altered = bytes([*first[:-1], first[-1] ^ 1])
+    assert take(world, first, first, altered).outcomes == ("accepted", "repeated", "forged")
+
+    rotate_key(world.node, factory, LOGGER, public_of("sm2 two"))
+    second = reported("sm2 two", 2, START_MS, *degrees(START_MS - 60_000, 5))
+    assert take(world, second).outcomes == ("inactive_key",)
+    challenge = challenge_carrier(world.node, factory, LOGGER).challenge
+    assert challenge
+    answer_challenge(world.node, factory, LOGGER, says("sm2 two", challenge.value_hex, START_MS))
+    assert take(world, second, reported("sm2 one", 3, START_MS, *degrees(START_MS, 6))).outcomes == (
+        "accepted",
+        "revoked_key",
+    )
+    assert readings(world, -HOUR) == degrees(START_MS - 60_000, 5, 4)
+
+    revoke_carrier(world.node, factory, LOGGER)
+    assert take(world, reported("sm2 two", 4, START_MS, *degrees(START_MS, 7))).outcomes == ("revoked_key",)
+    shown = view(world)["keys"]
+    assert isinstance(shown, list)
+    assert [key["algorithm"] for key in shown if isinstance(key, dict)] == ["SM2", "SM2"]
 
 
 def test_good_messages_count_beside_bad_ones(active: World) -> None:
