@@ -9,7 +9,7 @@ import ctypes
 import logging
 import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ctypes import CFUNCTYPE, POINTER, addressof, byref, c_char_p, c_int, c_long, c_size_t, c_void_p
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -127,7 +127,12 @@ class Libcrypto:
 def find_libcrypto() -> Libcrypto | None:
     """The one that Python is linked with, or that of the system; None when neither knows SM2."""
     linked = getattr(sys.modules.get("_hashlib"), "__file__", None)
-    for name in filter(None, (linked, "libcrypto.so.3")):
+    return load_libcrypto(filter(None, (linked, "libcrypto.so.3")))
+
+
+def load_libcrypto(names: Iterable[str]) -> Libcrypto | None:
+    """The first of these libraries that knows SM2."""
+    for name in names:
         try:
             library = Libcrypto(ctypes.CDLL(name))
             if _is_right(library):

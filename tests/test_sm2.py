@@ -4,13 +4,22 @@ import ctypes
 import secrets
 import sys
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.domain import keys, sm2
 from ledger.domain.errors import Invalid
-from ledger.sm2 import Libcrypto, Sm2PrivateKey, find_libcrypto, is_signed
+from ledger.sm2 import (
+    Libcrypto,
+    LibcryptoFailed,
+    LibcryptoKey,
+    Sm2PrivateKey,
+    find_libcrypto,
+    is_signed,
+    load_libcrypto,
+)
 
 N = sm2.SECRET_MAX + 2
 SECRETS = st.integers(1, sm2.SECRET_MAX).map(lambda number: number.to_bytes(32, "big"))
@@ -71,6 +80,35 @@ def test_wrong_signatures_leave_no_error_behind_that_others_would_take_for_their
     assert not is_signed(secret.public, pair(N, N), b"")
     assert not is_signed(b"\x86\x24\x02" + bytes(32), pair(1, 1), b"")
     assert peek() == 0
+
+
+class Failing(Libcrypto):
+    """A libcrypto that has no memory for another key."""
+
+    def public_key(self, point: sm2.Point) -> LibcryptoKey:
+        raise LibcryptoFailed("d2i_PUBKEY")
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["failing", "none"])
+def test_python_checks_where_libcrypto_cannot(
+    library: Libcrypto, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    found = Failing(ctypes.CDLL(sys.modules["_hashlib"].__file__)) if fails else None
+    monkeypatch.setattr("ledger.sm2.find_libcrypto", lambda: found)
+    secret = Sm2PrivateKey(bytes(31) + b"\x07", library)
+    assert is_signed(secret.public, secret.sign(b"4.5"), b"4.5")
+    assert not is_signed(secret.public, secret.sign(b"4.5"), b"4.6")
+
+
+def test_a_library_without_what_is_needed_is_passed_over() -> None:
+    assert load_libcrypto(["no-such-library.so", orjson.orjson.__file__]) is None
+
+
+def test_a_key_that_libcrypto_does_not_hold_is_no_verdict(library: Libcrypto) -> None:
+    nothing = LibcryptoKey(library, 0)
+    for call in (lambda: library.verify(nothing, pair(1, 1), bytes(32)), lambda: library.sign(nothing, b"")):
+        with pytest.raises(LibcryptoFailed):
+            call()
 
 
 @pytest.mark.parametrize("public", [b"", bytes(32), b"\x86\x24\x02" + bytes(32), b"\x86\x24" + bytes(33)])
