@@ -15,6 +15,7 @@ from typing import get_args
 from ledger import verify as verifier
 from ledger.domain.access import GS1
 from ledger.domain.errors import LedgerError
+from ledger.domain.keys import Algorithm
 from ledger.domain.registry import CAPTURE
 from ledger.domain.schemes.table import SCHEMES
 from ledger.ports import Role
@@ -187,6 +188,12 @@ def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="move everything right and down by so many mm, for a printer that is off",
     )
     label.add_argument("--sign", metavar="PARTY", help="sign the Digital Link with the label key of a party")
+    label.add_argument(
+        "--algorithm",
+        choices=get_args(Algorithm),
+        default="Ed25519",
+        help="of the key that signs (default: %(default)s)",
+    )
     label.set_defaults(run="ledger.commands:run_label")
     check = subcommands.add_parser(
         "check", help="check a label's signature offline: exit code 0 signed, 1 not signed, 2 not checked"

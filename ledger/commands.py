@@ -18,6 +18,7 @@ from ledger.config import Settings
 from ledger.domain.authenticity import NotChecked, NotSigned, Signed, check_label, read_keys
 from ledger.domain.errors import Invalid, NotFound, StoreUnavailable
 from ledger.domain.identifiers import parse_identifier
+from ledger.domain.keys import algorithm_of
 from ledger.domain.month import Month
 from ledger.domain.scan import normalise_scan
 from ledger.equivalence import reached_item
@@ -168,11 +169,12 @@ def run_label(arguments: argparse.Namespace) -> int:
         fields = parse_fields(arguments.data)
         contents = [item_label(node, text, fields) for text in arguments.ids]
         if arguments.sign:
-            contents = [sign_label(node, content, arguments.sign) for content in contents]
+            party_id, algorithm = arguments.sign, arguments.algorithm
+            contents = [sign_label(node, content, party_id, algorithm) for content in contents]
         templates = node.settings.templates_path
     if arguments.output is None:
-        for content in contents:
-            print(f"{content.link}\n{to_terminal(content.link)}")
+        for link in (content.link for content in contents):
+            print(f"{link}\n{to_terminal(link)}")
         return 0
     template = find_template(arguments.template, templates)
     prints = (prepare_print(layout(template, content), arguments.dpi) for content in contents)
@@ -191,7 +193,8 @@ def run_check(arguments: argparse.Namespace) -> int:
         return NotChecked.exit_code
     match verdict:
         case Signed(key=key):
-            print(f"Signed by {key.name} (key {key.key_id.hex()}). A copy of the label would say the same.")
+            kind = f"{algorithm_of(key.public)} key {key.key_id.hex()}"
+            print(f"Signed by {key.name} ({kind}). A copy of the label would say the same.")
         case NotSigned(reason=reason):
             print(f"Not signed: {reason}")
         case NotChecked(reason=reason):

@@ -8,6 +8,7 @@ from labels.content import Content, gs1_content, other_content
 from ledger.authenticity import label_signer
 from ledger.domain.errors import Invalid
 from ledger.domain.identifiers import class_uri, parse_identifier, scheme_of
+from ledger.domain.keys import Algorithm
 from ledger.domain.scan import normalise_scan
 from ledger.node import Node
 
@@ -31,7 +32,7 @@ def item_label(node: Node, text: str, given: Mapping[str, str] | None = None) ->
     return gs1_content(scan.elements, node.settings.label_url, fields)
 
 
-def sign_label(node: Node, content: Content, party_id: str) -> Content:
+def sign_label(node: Node, content: Content, party_id: str, algorithm: Algorithm = "Ed25519") -> Content:
     """The content with its Digital Link signed by the party.
 
     Raises Invalid for an identifier of another scheme, and as `label_signer` does.
@@ -39,7 +40,7 @@ def sign_label(node: Node, content: Content, party_id: str) -> Content:
     if not content.elements:
         raise Invalid(f"{content.identifier}: only a GS1 Digital Link can be signed")
     uri = parse_identifier(content.link).uri
-    return replace(content, signer=label_signer(node, party_id, uri))
+    return replace(content, signer=label_signer(node, party_id, uri, algorithm))
 
 
 def parse_fields(texts: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ its builder left it out. It is called there, once it has judged the signature in
 
 import ctypes
 import logging
+import secrets
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -167,6 +168,10 @@ def is_signed(public: bytes, signature: bytes, message: bytes) -> bool:
 def _known(library: Libcrypto, public: bytes) -> tuple[sm2.Point, LibcryptoKey]:
     point = keys.read_sm2_key(public)
     return point, library.public_key(point)
+
+
+def new_secret() -> bytes:
+    return (1 + secrets.randbelow(sm2.SECRET_MAX)).to_bytes(sm2.SECRET_BYTES, "big")
 
 
 class Sm2PrivateKey:

@@ -12,6 +12,7 @@ from labels import MEDIA_TYPES, Format, find_template, layout, prepare_print, wr
 from ledger.authenticity import label_keys
 from ledger.domain.authenticity import write_keys
 from ledger.domain.errors import Invalid
+from ledger.domain.keys import Algorithm
 from ledger.domain.label_scans import LabelScan, parse_place
 from ledger.domain.scan import normalise_scan
 from ledger.label import DEFAULT_TEMPLATE, item_label, parse_fields, sign_label
@@ -30,17 +31,18 @@ def get_label(
     dpi: int = 300,
     data: Annotated[list[str], Query(max_length=60)] = [],  # noqa: B006 (FastAPI copies it)
     sign: bool = False,
+    algorithm: Algorithm = "Ed25519",
 ) -> Response:
     """The label of an item, its symbols read back before it is sent.
 
     `template` comes with Suyuan or lies in the node's folder `templates`; `dpi` (203, 300 or 600) is the
     printer's; `data` is a field, `importer=Haiwei Co.`, and may be repeated. `sign` signs the Digital Link
-    for the party of the API key, which must speak for the identifier. 400 when something does not fit, with
-    the box and why; 404 when there is no such template.
+    for the party of the API key, which must speak for the identifier, with its key of the `algorithm`. 400
+    when something does not fit, with the box and why; 404 when there is no such template.
     """
     content = item_label(node, text, parse_fields(data))
     if sign:
-        content = sign_label(node, content, api_key_of(request, node).party_id)
+        content = sign_label(node, content, api_key_of(request, node).party_id, algorithm)
     page = layout(find_template(template, node.settings.templates_path), content)
     out = BytesIO()
     write_labels([prepare_print(page, dpi)], out, file_format)

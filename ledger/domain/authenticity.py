@@ -1,12 +1,12 @@
 """The signature in a label's Digital Link: by whom the label was issued, checked without a network.
 
-    https://node.example/01/09506000134352/21/S1?17=271231&sig=<base64url of key id (4 bytes), Ed25519 (64)>
+    https://node.example/01/09506000134352/21/S1?17=271231&sig=<base64url of key id (4 bytes), signature (64)>
 
 Signed is the canonical Digital Link with all its elements. Not the host: a label outlives the address of its
 resolver, and what a host shows is no part of what the label's owner said. A signature does not tell the
 original from its copy, so nothing here says "genuine".
 
-Why not AI (8030): it is ISO/IEC 20248's envelope, and a bare Ed25519 signature is none.
+Why not AI (8030): it is ISO/IEC 20248's envelope, and a bare signature is none.
 """
 
 import base64
@@ -15,16 +15,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol, get_args
 from urllib.parse import unquote
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.domain.access import GS1, URI
 from ledger.domain.digital_link import DigitalLink, build, link_elements, parse_digital_link
 from ledger.domain.errors import Invalid
 from ledger.domain.identifiers import company_digits, identifier_of
+from ledger.domain.keys import Algorithm, algorithm_of, is_signed, parse_key
 
 SIGNATURE: Final = "sig"
 """Name of the signature in the query of a Digital Link."""
@@ -39,7 +37,7 @@ _KEYS_MAX: Final = 10_000
 class LabelKey:
     """The public half of a key that signs labels, whose it is, and for which identifiers it may sign."""
 
-    public: bytes  # 32 bytes, Ed25519
+    public: bytes  # as `domain.keys` writes it
     party_id: str
     name: str
     name_zh: str
@@ -57,11 +55,15 @@ class LabelKey:
         return any(scheme == of and text.startswith(prefix) for of, prefix in self.prefixes)
 
 
+class PrivateKey(Protocol):
+    def sign(self, data: bytes, /) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSigner:
     """The private half."""
 
-    private: Ed25519PrivateKey
+    private: PrivateKey
     key: LabelKey
 
     def sign(self, uri: str) -> str:
@@ -112,7 +114,8 @@ def check_label(uri: str, keys: Iterable[LabelKey]) -> LabelVerdict:
     named = [key for key in keys if key.key_id == key_id]
     if not named:
         return NotChecked(f"it is signed by key {key_id.hex()}, which is not in the list: get a newer list")
-    signing = next((key for key in named if _fits(key, signature, link)), None)
+    message = _message(link)
+    signing = next((key for key in named if is_signed(key.public, signature, message)), None)
     if signing is None:
         return NotSigned(f"the signature does not fit the label: not by {named[0].name}", True)
     item = identifier_of(link).uri
@@ -126,7 +129,7 @@ def write_keys(keys: Sequence[LabelKey]) -> str:
     entries = [
         {
             "id": key.key_id.hex(),
-            "algorithm": "Ed25519",
+            "algorithm": algorithm_of(key.public),
             "public": key.public.hex(),
             "party": key.party_id,
             "name": key.name,
@@ -145,7 +148,8 @@ def read_keys(text: str) -> tuple[LabelKey, ...]:
         document = json.loads(text)
         if document["format"] != _FORMAT or len(document["keys"]) > _KEYS_MAX:
             raise Invalid(f"the list of label keys is not {_FORMAT} with at most {_KEYS_MAX} keys")
-        return tuple(_read_key(entry) for entry in document["keys"] if entry["algorithm"] == "Ed25519")
+        known = get_args(Algorithm)
+        return tuple(_read_key(entry) for entry in document["keys"] if entry["algorithm"] in known)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Invalid(f"not a list of label keys ({_FORMAT}): {error!r}") from error
 
@@ -153,9 +157,11 @@ def read_keys(text: str) -> tuple[LabelKey, ...]:
 def _read_key(entry: dict[str, Any]) -> LabelKey:
     prefixes = tuple((str(scheme), str(text)) for scheme, text in entry["prefixes"])
     names = (str(entry["party"]), str(entry["name"]), str(entry["nameZh"]))
-    key = LabelKey(bytes.fromhex(entry["public"]), *names, int(entry["from"]), prefixes)
-    if len(key.public) != 32 or key.key_id.hex() != entry["id"]:
-        raise Invalid(f"label key {entry['id']}: its id should be {key.key_id.hex()}")
+    key = LabelKey(parse_key(entry["public"]), *names, int(entry["from"]), prefixes)
+    if algorithm_of(key.public) != entry["algorithm"] or key.key_id.hex() != entry["id"]:
+        raise Invalid(
+            f"label key {entry['id']}: it is {algorithm_of(key.public)}, and its id {key.key_id.hex()}"
+        )
     return key
 
 
@@ -178,11 +184,3 @@ def _from_base64url(text: str) -> bytes:
     except (binascii.Error, ValueError):
         return b""
     return raw if base64.urlsafe_b64encode(raw).decode().rstrip("=") == text else b""
-
-
-def _fits(key: LabelKey, signature: bytes, link: DigitalLink) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(signature, _message(link))
-    except InvalidSignature:
-        return False
-    return True

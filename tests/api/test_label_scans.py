@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from ledger.authenticity import label_signer
+from ledger.domain.keys import Algorithm
 from tests.api.conftest import Serve
 from tests.api.test_pages import words
 from tests.services.world import SGTIN, World, made, seen
@@ -25,8 +26,10 @@ def bearer(world: World, party: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {world.texts[party]}"}
 
 
-def signed_path(world: World, party: str = "factory", path: str = PATH) -> str:
-    signer = label_signer(world.node, party, SGTIN + "S1")
+def signed_path(
+    world: World, party: str = "factory", path: str = PATH, algorithm: Algorithm = "Ed25519"
+) -> str:
+    signer = label_signer(world.node, party, SGTIN + "S1", algorithm)
     return signer.sign(f"https://id.gs1.org{path}").removeprefix("https://id.gs1.org")
 
 
@@ -66,6 +69,13 @@ def test_a_signature_by_an_unknown_key_could_not_be_checked(world: World, client
     for key in (world.node.settings.data_dir / "keys" / "labels").iterdir():
         key.unlink()
     assert "The label's signature could not be checked" in words(scan(client, path))
+
+
+def test_a_label_signed_with_sm2_is_told_from_a_changed_one(world: World, client: httpx.Client) -> None:
+    path = signed_path(world, algorithm="SM2")
+    assert "Label signed by Factory" in words(scan(client, path))
+    changed = path.replace("?sig=", "?17=271231&sig=")
+    assert "The label's signature is not valid" in words(scan(client, changed))
 
 
 def test_a_label_in_two_far_places_is_called_copied_with_a_question_mark(

@@ -7,6 +7,7 @@ import zxingcpp
 from PIL import Image
 
 from ledger.domain.authenticity import Signed, check_label, read_keys
+from ledger.domain.keys import algorithm_of
 from tests.api.conftest import Demo, Serve
 from tests.services.world import SGTIN, World
 
@@ -113,9 +114,11 @@ def test_a_label_that_cannot_be_made_is_refused_with_the_reason(
     assert detail in answer.json()["detail"]
 
 
-def test_a_label_is_signed_for_the_party_of_the_api_key(world: World, serve: Serve) -> None:
+@pytest.mark.parametrize("algorithm", ["Ed25519", "SM2"])
+def test_a_label_is_signed_for_the_party_of_the_api_key(world: World, serve: Serve, algorithm: str) -> None:
     client = serve(world.node)
     params = {"id": SGTIN + "S1", "template": "case-100x100", "format": "png", "sign": "true"}
+    params |= {} if algorithm == "Ed25519" else {"algorithm": algorithm}
 
     def ask(party: str) -> httpx.Response:
         key = {"Authorization": f"Bearer {world.texts[party]}"}
@@ -128,6 +131,6 @@ def test_a_label_is_signed_for_the_party_of_the_api_key(world: World, serve: Ser
     verdict = check_label(next(text for text in texts if "sig=" in text), keys)
 
     assert isinstance(verdict, Signed)
-    assert verdict.key.party_id == "factory"
+    assert (verdict.key.party_id, algorithm_of(verdict.key.public)) == ("factory", algorithm)
     assert ask("carrier").status_code == 403
     assert client.get("/labels", params=params).status_code == 401

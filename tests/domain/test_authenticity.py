@@ -18,6 +18,7 @@ from ledger.domain.authenticity import (
 from ledger.domain.digital_link import Element, build, link_elements
 from ledger.domain.errors import Invalid
 from ledger.domain.identifiers import parse_identifier
+from ledger.sm2 import Sm2PrivateKey
 
 STEM = "https://id.example.com"
 LINK = f"{STEM}/01/09506000134352/10/L1/21/S1?17=271231&11=260901"
@@ -27,13 +28,22 @@ ITEM = "https://id.gs1.org/01/09506000134352/21/S1"
 def signer(name: str, *prefixes: str) -> LabelSigner:
     private = Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32, b"\0"))
     public = private.public_key().public_bytes_raw()
-    owned = tuple(("gs1", prefix) for prefix in prefixes)
-    return LabelSigner(private, LabelKey(public, name, name.title(), "", 1_000, owned))
+    return LabelSigner(private, key_of(public, name, *prefixes))
+
+
+def sm2_signer(name: str, *prefixes: str) -> LabelSigner:
+    private = Sm2PrivateKey(name.encode().ljust(32, b"\0"), None)
+    return LabelSigner(private, key_of(private.public, name, *prefixes))
+
+
+def key_of(public: bytes, name: str, *prefixes: str) -> LabelKey:
+    return LabelKey(public, name, name.title(), "", 1_000, tuple(("gs1", prefix) for prefix in prefixes))
 
 
 MAKER, OTHER = signer("maker", "9506000"), signer("other", "9506001")
 KEYS = [MAKER.key, OTHER.key]
 SIGNED = MAKER.sign(LINK)
+SM2_MAKER = sm2_signer("maker", "9506000")
 
 
 def verdict_of(uri: str) -> str:
@@ -113,9 +123,22 @@ def test_every_serial_can_be_signed(serial: str) -> None:
     assert check_label(MAKER.sign(link), KEYS) == Signed(MAKER.key)
 
 
+def test_a_label_signed_with_sm2_names_its_signer_and_cannot_be_changed() -> None:
+    keys = [*KEYS, SM2_MAKER.key]
+    signed = SM2_MAKER.sign(LINK)
+    assert len(signed) == len(SIGNED)
+    assert check_label(signed, keys) == Signed(SM2_MAKER.key)
+    assert isinstance(check_label(signed.replace("17=271231", "17=281231"), keys), NotSigned)
+    assert isinstance(check_label(signed.replace(signed[-9:-1], SIGNED[-9:-1]), keys), NotSigned)
+    assert isinstance(check_label(signed, KEYS), NotChecked)
+    other = sm2_signer("other", "9506001")
+    assert isinstance(check_label(other.sign(LINK), [*keys, other.key]), NotSigned)
+
+
 def test_a_list_of_keys_is_read_as_it_was_written() -> None:
-    assert read_keys(write_keys(KEYS)) == tuple(KEYS)
-    assert read_keys(write_keys(KEYS).replace('"Ed25519"', '"SM2"', 1)) == (OTHER.key,)
+    keys = (*KEYS, SM2_MAKER.key)
+    assert read_keys(write_keys(keys)) == keys
+    assert read_keys(write_keys(keys).replace('"Ed25519"', '"SM9"', 1)) == keys[1:]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +151,8 @@ def test_a_list_of_keys_is_read_as_it_was_written() -> None:
         '{"format": "suyuan-label-keys/1", "keys": [{}]}',
         write_keys(KEYS).replace(MAKER.key.public.hex(), OTHER.key.public.hex()),
         write_keys(KEYS).replace(MAKER.key.public.hex(), "ab"),
+        write_keys(KEYS).replace('"Ed25519"', '"SM2"'),
+        write_keys([SM2_MAKER.key]).replace('"SM2"', '"Ed25519"'),
     ],
 )
 def test_a_list_that_is_not_one_is_refused(text: str) -> None:
