@@ -41,18 +41,16 @@ from ledger.domain.cold_chain.watch import (
     mkt_now,
     shelf_life_now,
 )
-from ledger.domain.commitment import item_key
 from ledger.domain.contents import contents
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, StoreUnavailable
 from ledger.domain.trace import LoggedEvent
-from ledger.history import read_stored
+from ledger.history import logged_events
 from ledger.node import Node
 from ledger.ports import ApiKey, ExcursionEvent, WatchedBinding
 from ledger.telemetry import readings_between
 
 EXCURSIONS_SHOWN_MAX: Final = 200
 WATCHES_SHOWN_MAX: Final = 20
-_ITEM_EVENTS_MAX: Final = 2_000
 _TURN: Final = 100
 _POLL_SECONDS: Final = 0.2
 _REST_SECONDS: Final = 5.0
@@ -167,9 +165,7 @@ class Watcher:
         return f"urn:uuid:{uuid.UUID(bytes=self._node.random_bytes(16), version=4)}"
 
     def _events_of(self, uri: str) -> Sequence[LoggedEvent]:
-        store = self._node.store
-        events = store.item_events(item_key(uri), store.log_size(), limit=_ITEM_EVENTS_MAX)
-        return [LoggedEvent(event.log_index, read_stored(event)) for event in events]
+        return logged_events(self._node.store, uri)
 
     def capture(self, event: ExcursionEvent) -> None:
         """Capture what is due. Its key may have been revoked since the carrier was bound: that it was warm

@@ -29,7 +29,7 @@ from ledger.domain.temperature import (
 )
 from ledger.domain.trace import EVENTS_MAX, LoggedEvent, TracedEvent, Via, trace
 from ledger.node import Node
-from ledger.ports import AnchorState, Party, StoredEvent
+from ledger.ports import AnchorState, Party, Store, StoredEvent
 from ledger.prove import prove_item
 from ledger.verify import AnchorNotice, ChainSource, Refuted, Undetermined, Verdict, Verified, verify
 
@@ -37,6 +37,7 @@ logger = logging.getLogger("suyuan.history")
 
 T = TypeVar("T")
 
+ITEM_EVENTS_MAX: Final = 2_000
 _NAMED_ITEMS_MAX: Final = 50  # per event: a pallet may hold thousands
 
 
@@ -246,6 +247,12 @@ _STATE_OF: Final[Mapping[type, ProofState]] = {
     Refuted: ProofState.REFUTED,
     Undetermined: ProofState.UNDETERMINED,
 }
+
+
+def logged_events(store: Store, uri: str) -> list[LoggedEvent]:
+    """The first `ITEM_EVENTS_MAX` events of an item as they are stored: for what needs no proof."""
+    found = store.item_events(item_key(uri), store.log_size(), limit=ITEM_EVENTS_MAX)
+    return [LoggedEvent(e.log_index, read_stored(e)) for e in found if e.event_type != RECORD_CHANGE]
 
 
 def read_stored(event: StoredEvent) -> Event | None:

@@ -771,6 +771,10 @@ class Store(Protocol):
     def watches(self, carrier_id: str, *, limit: int) -> list[WatchedBinding]:
         """The watched bindings of a carrier, the newest first."""
 
+    def watches_of(self, uri: str, start_ms: int, stop_ms: int, *, limit: int) -> list[WatchedBinding]:
+        """The watched bindings to this very identifier that lasted at some time with start <= time <
+        stop, the oldest first."""
+
     def save_watch(
         self,
         watched: WatchedBinding,

@@ -12,9 +12,17 @@ from itertools import islice
 from typing import Final
 
 from ledger.carriers import get_carrier
-from ledger.domain.cold_chain.reading import Reading
+from ledger.domain.cold_chain.curve import Point
+from ledger.domain.cold_chain.reading import Quantity, Reading
 from ledger.domain.errors import Invalid, NotAllowed, Problem
-from ledger.domain.telemetry import Message, Outcome, TelemetryRefusal, merge_readings, refusal_of
+from ledger.domain.telemetry import (
+    Message,
+    Outcome,
+    TelemetryRefusal,
+    merge_points,
+    merge_readings,
+    refusal_of,
+)
 from ledger.node import Node
 from ledger.ports import ApiKey
 from ledger.sm2 import is_signed
@@ -110,6 +118,24 @@ def readings_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -
         stop = min(start + _DAY_MS, stop_ms)
         messages = list(_messages_between(node, carrier_id, start, stop))
         yield from (reading for reading in merge_readings(messages) if start <= reading.at_ms < stop)
+
+
+def points_between(
+    node: Node, carrier_id: str, start_ms: int, stop_ms: int, limit: int
+) -> tuple[dict[Quantity, list[Point]], int]:
+    """The readings of a carrier as points by quantity, and up to when they were read: all from `start_ms` to
+    before that time are there. It is less than `stop_ms` when they are more than `limit`, or days than
+    `DAYS_MAX`.
+    """
+    found: dict[Quantity, list[Point]] = {}
+    for start in range(start_ms, min(stop_ms, start_ms + DAYS_MAX * _DAY_MS), _DAY_MS):
+        if sum(map(len, found.values())) > limit:
+            return found, start
+        stop = min(start + _DAY_MS, stop_ms)
+        day = merge_points(_messages_between(node, carrier_id, start, stop), start, stop)
+        for quantity, points in day.items():
+            found.setdefault(quantity, []).extend(points)
+    return found, min(stop_ms, start_ms + DAYS_MAX * _DAY_MS)
 
 
 def _messages_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[Message]:

@@ -446,6 +446,13 @@ TEXTS: Final[dict[str, Phrase]] = {
     "cold_out_of_range": ("曾超出允许温度", "Was outside the allowed temperature"),
     "cold_no_data": ("没有温度数据", "No temperature data"),
     "cold_no_range": ("有温度数据，但没有允许范围", "Temperatures recorded, but no allowed range known"),
+    "condition_in_range": ("全程在范围内", "In range all the time"),
+    "condition_out": ("曾超出范围，未达报警条件", "Was out of range, not for as long as the rule allows"),
+    "condition_no_data": (
+        "数据不全，不能判定合格",
+        "Not all of the time has data: not called in range",
+    ),
+    "condition_excursion": ("发生超限", "Excursion"),
     "cold_incomplete": ("历史未读完，无法判断", "Not all of the history was read: cannot tell"),
     "do_arriving": ("到达", "Arrive"),
     "do_inspecting": ("检验", "Inspect"),

@@ -2,15 +2,21 @@
 
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from api.dependencies import ApiKeyDep, Id, NodeDep
+from api.i18n import choose_language
+from api.media_types import JSON
 from api.routes.epcis.bodies import read_body
+from api.shipment_view import shipment_view
+from ledger.domain.cold_chain.curve import COLUMNS_MAX
 from ledger.domain.cold_chain.reading import from_milli
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
 from ledger.seals import list_seals, prove_reading, sealed_messages
+from ledger.shipment import look_up_shipment
 from ledger.telemetry import check_not_all_refused, list_readings, take_messages
 
 router = APIRouter(
@@ -59,6 +65,28 @@ def get_readings(
         {"at_ms": r.at_ms, "quantity": r.quantity, "value": float(from_milli(r.milli))}
         for r in list_readings(node, key, text, from_ms, to_ms)
     ]
+
+
+@router.get("/telemetry/curve")
+def get_curve(
+    request: Request,
+    node: NodeDep,
+    _key: ApiKeyDep,
+    text: Id,
+    from_ms: Annotated[int | None, Query(ge=0, le=_TIME_MS_MAX)] = None,
+    to_ms: Annotated[int | None, Query(ge=0, le=_TIME_MS_MAX)] = None,
+    columns: Annotated[int, Query(ge=1, le=COLUMNS_MAX)] = 800,
+) -> Response:
+    """What carriers measured of an item on its way, and who had it: for each leg the curve as it looks on so
+    many columns, its figures, times without data, excursions; and the steps at places, in order.
+
+    Any party may ask for an item that it can name, and gets readings of the time only in which the item was
+    with the carrier. Without `from_ms` and `to_ms` all legs are shown; figures are of the time that is shown.
+    `complete` is false when a limit cut something off.
+    """
+    shipment = look_up_shipment(node, text, from_ms, to_ms, columns)
+    view = shipment_view(node, shipment, choose_language(request))
+    return Response(orjson.dumps(view), media_type=JSON, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/telemetry/seals", responses=_NOT_YOURS)

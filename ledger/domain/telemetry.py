@@ -199,4 +199,21 @@ def merge_readings(messages: Iterable[Message]) -> Iterator[Reading]:
     return iter(sorted(found.values()))
 
 
+def merge_points(
+    messages: Iterable[Message], start_ms: int, stop_ms: int
+) -> dict[Quantity, list[tuple[int, int]]]:
+    """As `merge_readings`, for start <= time < stop, as (time, thousandths), in a quarter of the time.
+
+    What is packed was checked when it was taken; an unknown quantity still raises Invalid.
+    """
+    found: list[dict[int, int]] = [{} for _ in _QUANTITY_CODES]
+    for message in sorted(messages, key=lambda message: message.sequence):
+        for at_ms, code, milli in _READING.iter_unpack(message.packed):
+            if code >= len(found):
+                raise Invalid(f"{message.carrier_id}: quantity {code}: there are 0 to {len(found) - 1}")
+            if start_ms <= at_ms < stop_ms:
+                found[code].setdefault(at_ms, milli)
+    return {q: sorted(points.items()) for q, points in zip(_QUANTITY_CODES, found, strict=True) if points}
+
+
 assert set(_QUANTITY_CODES) == set(QUANTITIES)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final, Literal, TypeGuard
 
 from ledger.domain.events import AggregationEvent, Event, TransformationEvent
@@ -63,6 +64,16 @@ class _Visit:
     path: tuple[Via, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The item was inside `uri` from one time until another; with an empty `path` it is the item itself."""
+
+    uri: str
+    since: datetime
+    until: datetime
+    path: tuple[Via, ...]
+
+
 EventsOf = Callable[[str], Sequence[LoggedEvent]]
 """All events of an item by its canonical URI, in log order."""
 
@@ -73,14 +84,8 @@ def trace(uri: str, events_of: EventsOf, depth_max: int = DEPTH_MAX, events_max:
     The nearest items come first, so a limit cuts off what is farthest away. Each event stands once, by the
     shortest way. `events_of` is called once for each item.
     """
+    fetch = _once(events_of)
     found: dict[int, TracedEvent] = {}
-    fetched: dict[str, Sequence[LoggedEvent]] = {}
-
-    def fetch(item: str) -> Sequence[LoggedEvent]:
-        if item not in fetched:
-            fetched[item] = events_of(item)
-        return fetched[item]
-
     complete = True
     queue = deque([_Visit(uri, _BEGINNING, _END, ())])
     seen: set[tuple[str, datetime, datetime]] = set()
@@ -98,6 +103,44 @@ def trace(uri: str, events_of: EventsOf, depth_max: int = DEPTH_MAX, events_max:
                 queue.append(onward)
     kept = list(found.values())[:events_max]
     return Trace(tuple(sorted(kept, key=_when)), complete and len(kept) == len(found))
+
+
+def stays(uri: str, events_of: EventsOf, stays_max: int) -> tuple[list[Stay], bool]:
+    """What `uri` was inside, and when: itself for ever, its case, the pallet of the case; the nearest first.
+
+    False when a limit, or an event whose content is withheld, may have cut some off. `events_of` is called
+    once for each thing.
+    """
+    fetch = _once(events_of)
+    found: list[Stay] = []
+    complete = True
+    queue = deque([_Visit(uri, _BEGINNING, _END, ())])
+    while queue:
+        visit = queue.popleft()
+        stay = Stay(visit.uri, visit.since, visit.until, visit.path)
+        if any((stay.uri, stay.since, stay.until) == (s.uri, s.since, s.until) for s in found):
+            continue
+        if len(visit.path) > DEPTH_MAX or len(found) >= stays_max:
+            complete = False
+            continue
+        found.append(stay)
+        complete = complete and all(entry.event for entry in fetch(visit.uri))
+        here = [entry for entry in fetch(visit.uri) if _concerns(entry.event, visit)]
+        ways = (way for way in _ways_on(visit, here, fetch) if way.path[-1].kind == "inside")
+        queue += islice((way for way in ways if way.since < way.until), stays_max)
+    return found, complete
+
+
+def _once(events_of: EventsOf) -> EventsOf:
+    """The same, and nothing is asked for twice."""
+    fetched: dict[str, Sequence[LoggedEvent]] = {}
+
+    def fetch(item: str) -> Sequence[LoggedEvent]:
+        if item not in fetched:
+            fetched[item] = events_of(item)
+        return fetched[item]
+
+    return fetch
 
 
 def declared_wrong(events: Iterable[Event]) -> frozenset[str]:

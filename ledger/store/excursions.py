@@ -90,6 +90,11 @@ class Excursions(Database):
             rows = connection.execute(query.order_by(_WATCH.silent_ms).limit(limit))
             return [SilentWatch(_watched_binding(row), row.silent_ms) for row in rows]
 
+    def watches_of(self, uri: str, start_ms: int, stop_ms: int, *, limit: int) -> list[WatchedBinding]:
+        lasts = or_(_BINDING.until_ms.is_(None), _BINDING.until_ms > start_ms)
+        query = _watched.where(_BINDING.uri == uri, _BINDING.from_ms < stop_ms, lasts)
+        return self._watches(query.order_by(_BINDING.from_ms, _BINDING.carrier_id).limit(limit))
+
     def save_watch(
         self,
         watched: WatchedBinding,

@@ -4,8 +4,8 @@ import httpx
 
 from tests.api.conftest import Serve
 from tests.api.test_carriers_over_http import BY_ID, ENROLMENT, bearer
-from tests.carriers import degrees, reported, says
-from tests.services.world import START_MS, World
+from tests.carriers import LOGGER, degrees, reported, says
+from tests.services.world import SSCC, START_MS, World
 
 
 def gateway(world: World, serve: Serve) -> httpx.Client:
@@ -70,3 +70,22 @@ def test_a_key_and_the_right_format_are_needed(world: World, serve: Serve) -> No
     assert client.post("/telemetry", json={}).status_code == 415
     del client.headers["Authorization"]
     assert send(client, b"").status_code == 401
+
+
+def test_the_curve_of_an_item_is_for_any_party_that_has_a_key(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    client.post("/carriers/bindings", params=BY_ID, json={"to": SSCC, "profile": "vaccine-2-8"})
+    readings = degrees(START_MS, 5, 9.5)
+    world.clock.now_ms += 3_600_000
+    send(client, reported("one", 1, START_MS + 60_000, *readings))
+    client.headers.update(bearer(world, "carrier"))
+    asked = {"id": SSCC, "from_ms": str(START_MS), "to_ms": str(START_MS + 120_000), "lang": "zh"}
+    shown = client.get("/telemetry/curve", params=asked).json()
+    (leg,) = shown["legs"]
+    assert (leg["carrier"], leg["profile"]["title"]) == (LOGGER, "疫苗，2–8 °C")
+    temperature = leg["quantities"]["temperature"]
+    assert (temperature["low"], temperature["high"], temperature["max"]) == (2, 8, 9.5)
+    assert temperature["lines"] == [[[START_MS, 5], [START_MS + 60_000, 9.5]]]
+    assert client.get("/telemetry/curve", params=asked | {"columns": "0"}).status_code == 400
+    del client.headers["Authorization"]
+    assert client.get("/telemetry/curve", params=asked).status_code == 401

@@ -26,6 +26,7 @@ from ledger.domain.telemetry import (
     MESSAGES_MAX,
     SPAN_MS_MAX,
     Message,
+    merge_points,
     merge_readings,
     read_messages,
     refusal_of,
@@ -199,3 +200,6 @@ def test_of_two_messages_that_tell_one_moment_the_lower_number_holds_in_any_orde
     expected = degrees(NOW - 120_000, 4, 5, 6)
     assert list(merge_readings([first, again])) == expected
     assert list(merge_readings([again, first])) == expected
+    points = [(reading.at_ms, reading.milli) for reading in expected]
+    assert merge_points([again, first], 0, NOW + 1) == {"temperature": points}
+    assert merge_points([again, first], NOW - 60_000, NOW) == {"temperature": points[1:2]}

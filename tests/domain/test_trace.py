@@ -14,7 +14,7 @@ from ledger.domain.events import (
     Quantity,
     TransformationEvent,
 )
-from ledger.domain.trace import LoggedEvent, Trace, Via, declared_wrong, trace
+from ledger.domain.trace import EventsOf, LoggedEvent, Trace, Via, declared_wrong, stays, trace
 
 PACK, OTHER, CASE, PALLET, LOGGER = "urn:x:pack", "urn:x:other", "urn:x:case", "urn:x:pallet", "urn:x:logger"
 CATCH = "urn:x:catch"
@@ -49,7 +49,7 @@ def made(hour: int, source: str, output: str) -> TransformationEvent:
     )
 
 
-def history(uri: str, *events: Event, depth_max: int = 5, events_max: int = 500) -> Trace:
+def log_of(*events: Event) -> EventsOf:
     def events_of(item: str) -> Sequence[LoggedEvent]:
         return [
             LoggedEvent(index, event)
@@ -57,7 +57,11 @@ def history(uri: str, *events: Event, depth_max: int = 5, events_max: int = 500)
             if item in {name for name, _ in event.items()}
         ]
 
-    return trace(uri, events_of, depth_max, events_max)
+    return events_of
+
+
+def history(uri: str, *events: Event, depth_max: int = 5, events_max: int = 500) -> Trace:
+    return trace(uri, log_of(*events), depth_max, events_max)
 
 
 def hours(found: Trace) -> list[int]:
@@ -162,3 +166,27 @@ def test_a_withheld_event_stands_in_its_own_item_s_history_only() -> None:
 
     assert [entry.log_index for entry in own.events] == [9]
     assert [entry.log_index for entry in other.events] == [0]
+
+
+def test_an_item_stayed_in_its_case_and_on_the_pallet_only_as_long_as_both_hold() -> None:
+    log = log_of(
+        packed(1, CASE, PACK),
+        packed(2, PALLET, CASE),
+        unpacked(5, CASE, PACK),
+        unpacked(8, PALLET, CASE),
+        made(0, CATCH, PACK),
+    )
+    found, complete = stays(PACK, log, 10)
+    assert complete
+    own, *inside = found
+    assert (own.uri, own.path) == (PACK, ())
+    assert [(stay.uri, stay.since, stay.until) for stay in inside] == [
+        (CASE, at(1), at(5)),
+        (PALLET, at(2), at(5)),
+    ]
+    assert inside[1].path == (Via("inside", CASE), Via("inside", PALLET))
+    assert stays(PACK, log, 2) == (found[:2], False)
+
+
+def test_stays_are_incomplete_where_an_event_is_withheld() -> None:
+    assert not stays(PACK, lambda item: [LoggedEvent(0, None)], 10)[1]
