@@ -5,6 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+import orjson
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -30,6 +31,12 @@ _HEADERS: Final = {
     "Vary": "Accept, Accept-Language, Cookie",
 }
 
+SCRIPT_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+"""Of a page with a script of our own, which asks this node alone."""
+
 Translate = Callable[..., str]
 
 
@@ -40,6 +47,12 @@ def translator(language: Language) -> Translate:
         return say(TEXTS[key], language).format(**blanks)
 
     return translate
+
+
+def page_texts(language: Language, beginnings: tuple[str, ...]) -> str:
+    """Our texts whose keys begin so, as JSON for a script element."""
+    texts = {key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith(beginnings)}
+    return orjson.dumps(texts).decode().replace("<", "\\u003c")
 
 
 def render(

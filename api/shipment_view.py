@@ -9,6 +9,7 @@ from api.pages import translator
 from ledger.domain.cold_chain.curve import Curve, Figures, bands
 from ledger.domain.cold_chain.profile import Profile
 from ledger.domain.cold_chain.reading import QUANTITIES, Quantity, show
+from ledger.domain.identifiers import class_uri
 from ledger.domain.trace import Via
 from ledger.node import Node
 from ledger.shipment import Custody, LegExcursion, Shipment, Stretch
@@ -18,6 +19,7 @@ def shipment_view(node: Node, shipment: Shipment, language: Language) -> dict[st
     """What `GET /telemetry/curve` answers; values are in the quantity's unit, times in milliseconds."""
     mentioned = {shipment.uri} | {custody.place for custody in shipment.custody}
     mentioned |= {via.uri for held in (*shipment.custody, *_legs(shipment)) for via in held.path}
+    mentioned |= set(map(class_uri, filter(None, mentioned)))
     names = Names(language, node.store.master_data(sorted(mentioned)))
     return {
         "id": shipment.uri,

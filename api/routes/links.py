@@ -2,18 +2,17 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import ApiKeyDep, NodeDep, api_key_of
 from api.i18n import choose_language, say
-from api.i18n.phrases import LINK_TYPES, TEXTS
+from api.i18n.phrases import LINK_TYPES
 from api.media_types import JSON
-from api.pages import render, wants_page
+from api.pages import SCRIPT_HEADERS, page_texts, render, wants_page
 from api.routes.epcis.bodies import read_body
 from api.routes.epcis.protocol import problems
 from ledger.domain import canonical_json
@@ -28,10 +27,6 @@ router = APIRouter(prefix="/links", tags=["links"])
 
 _CSV: Final = "text/csv"
 _BYTES_MAX: Final = 16 * 1024 * 1024
-_PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
-    "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-}
 _EXAMPLE: Final = {
     "id": "(01)09506000134352(10)L1",
     "linkType": "gs1:pip",
@@ -113,11 +108,8 @@ def _put_table(node: Node, key: ApiKey, raw: bytes, dry_run: bool) -> Imported:
 
 def _page(request: Request) -> Response:
     language = choose_language(request)
-    texts: dict[str, Any] = {
-        key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith("links_")
-    }
     context = {
-        "texts": orjson.dumps(texts).decode().replace("<", "\\u003c"),
+        "texts": page_texts(language, ("links_",)),
         "link_types": {name: say(phrase, language) for name, phrase in LINK_TYPES.items()},
     }
-    return render(request, "links.html", context, headers=_PAGE_HEADERS)
+    return render(request, "links.html", context, headers=SCRIPT_HEADERS)

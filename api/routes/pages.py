@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,7 +11,7 @@ from api.dependencies import Id, NodeDep, chain_of
 from api.i18n import choose_language
 from api.item_view import item_view
 from api.label_view import label_view
-from api.pages import render
+from api.pages import SCRIPT_HEADERS, page_texts, render
 from api.same_view import same_view
 from api.times import time_of
 from ledger.demo.world import load_world
@@ -19,6 +20,7 @@ from ledger.equivalence import other_names, reached_item
 from ledger.history import item_history
 from ledger.node import Node
 from ledger.ports import AnchorState
+from ledger.shipment import has_legs
 
 router = APIRouter(include_in_schema=False)
 
@@ -58,8 +60,19 @@ def get_item(
     view = item_view(history, node.trust, choose_language(request))
     status = HTTPStatus.NOT_FOUND if view.verdict.kind == "unknown_item" else HTTPStatus.OK
     shown = label_view(node, history, label, choose_language(request)) if label else None
+    has_curve = has_legs(node, history.uri)
     same = same_view(asked, history.uri, other_names(node, asked), choose_language(request))
-    return render(request, "item.html", {"item": view, "label": shown, "same": same}, status)
+    context = {"item": view, "label": shown, "same": same, "has_curve": has_curve}
+    return render(request, "item.html", context, status)
+
+
+@router.get("/shipment")
+def get_shipment(request: Request, text: Id) -> Response:
+    """The page of a shipment: what it shows it asks for, with the reader's API key."""
+    parse_identifier(text)
+    texts = page_texts(choose_language(request), ("ship_", "links_no_answer"))
+    context = {"texts": texts, "quoted_id": quote(text, safe="")}
+    return render(request, "shipment.html", context, headers=SCRIPT_HEADERS)
 
 
 def _first(request: Request, name: str, last: str) -> str:

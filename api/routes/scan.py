@@ -18,6 +18,7 @@ from api.pages import render, translator
 from ledger.domain.next_steps import ALL_STEPS
 from ledger.domain.scan import SCAN_LENGTH_MAX
 from ledger.scan import look_up_scan, places
+from ledger.shipment import has_legs
 
 router = APIRouter(include_in_schema=False)
 
@@ -109,6 +110,7 @@ def get_scanned_item(
             "state": found.cold_chain.value,
             "sentence": t(f"cold_{found.cold_chain.value}", allowed=found.history.storage or ""),
         },
+        "has_curve": has_legs(node, found.history.uri),
         "steps": found.steps,
     }
     return JSONResponse(answer, headers=_NO_STORE)

@@ -8,8 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ledger.carriers import bind_carrier
 from tests.api.conftest import Demo, Serve
 from tests.api.test_history import at
+from tests.carriers import LOGGER, activate
 from tests.services.world import SGTIN, SSCC, World, made, seen
 
 STATIC = Path(__file__).parents[2] / "api" / "static"
@@ -122,3 +124,10 @@ def test_the_decoder_is_zxing_wasm_3_1_4_as_it_was_published() -> None:
         "reader.js": "d33d09ce132a692faffbed0dce656c36cb2573b4b843885a6e036390d1071d95",
         "zxing_reader.wasm": "e8af31edb56d0522f4de74495839385ef019ba8bc90d38e5ecb2f18795d86fb2",
     }
+
+
+def test_a_scan_says_whether_there_is_a_curve_of_the_way(world: World, serve: Serve) -> None:
+    client = serve(world.node)
+    activate(world)
+    bind_carrier(world.node, world.keys["factory"], LOGGER, SSCC, "vaccine-2-8")
+    assert [scan(client, text).json()["has_curve"] for text in (SSCC, SGTIN + "S1")] == [True, False]

@@ -87,6 +87,8 @@ function show(found) {
   put("as-of", found.asOf ? say("scan_as_of", { time: new Date(found.asOf).toLocaleString(document.documentElement.lang) }) : "");
   $("details").href = `/item?id=${encodeURIComponent(shown.uri)}`;
   $("details").hidden = !shown.uri;
+  $("shipment").href = `/shipment?id=${encodeURIComponent(shown.uri)}`;
+  $("curve").hidden = !shown.has_curve;
   $("steps").replaceChildren(...shown.steps.map(stepButton));
   if (!shown.steps.length && shown.uri) tell(say("scan_ended"));
   $("item").scrollIntoView({ block: "start" });
