@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api.errors import add_error_handlers
 from api.openapi import describe
+from api.resolutions import CountResolutions, saving
 from api.routes import (
     alarms,
     carriers,
@@ -24,6 +25,7 @@ from api.routes import (
     records,
     registry,
     resolve,
+    resolutions,
     resolver,
     scan,
     telemetry,
@@ -37,15 +39,23 @@ def create_app(node: Node) -> FastAPI:
 
     It calls the chain's RPC URL and, to resolve, the nodes that `PrefixRegistry` names; no other host.
     """
+from ledger.resolution_counts import ResolutionCounter
+
+
+def create_app(node: Node) -> FastAPI:
+    """The application that serves `node`. Nothing in it calls another host but the chain's RPC URL."""
+    counter = ResolutionCounter(node)
     app = FastAPI(
         title="Suyuan 溯源",
         description="EPCIS 2.0 capture, GS1 Digital Link, and proofs that a history is true and complete.",
         version="0.1.0",
         docs_url=None,  # FastAPI's own page loads its scripts from another host
         redoc_url=None,
+        lifespan=saving(counter),
     )
     app.state.node = node
     app.state.resolver = Resolver(node)
+    app.state.resolution_counter = counter
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     # What is public may be read from any web page; capture needs a key and is not for browsers elsewhere.
     app.add_middleware(
@@ -54,6 +64,7 @@ def create_app(node: Node) -> FastAPI:
         allow_methods=["GET", "HEAD", "OPTIONS"],
         expose_headers=["Link", "Location"],
     )
+    app.add_middleware(CountResolutions, counter=counter)
     add_error_handlers(app)
     routes = (
         epcis,
@@ -70,6 +81,7 @@ def create_app(node: Node) -> FastAPI:
         print_jobs,
         handles,
         health,
+        resolutions,
         resolver,
         pages,
         scan,

@@ -64,6 +64,7 @@ class Settings:
     )
     smtp_from: str = _setting("", "address that alarms come from, e.g. suyuan@example.com")
     smtp_ca: str = _setting("", "file of the mail server's CA; empty: those of the system")
+    resolution_days: int = _setting(400, "how long counts of resolutions are kept by the hour")
     rpc_timeout_seconds: float = _setting(10.0, "longest wait for one answer of the chain")
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from ledger.domain.merkle import Frontier
 from ledger.domain.month import Month
 from ledger.domain.print_job import PrintJob
 from ledger.domain.registry import Change, ChangeKind
+from ledger.domain.resolution_counts import Counted, Tally
 from ledger.domain.rules import Part
 from ledger.domain.telemetry import Message, Outcome
 
@@ -638,6 +639,27 @@ class Store(Protocol):
     def link(self, link_id: str) -> Link | None: ...
     def remove_link(self, link_id: str) -> None:
         """NotFound when there is none."""
+
+    # how often identifiers were resolved
+    def add_resolutions(self, counts: Mapping[Counted, Tally], hour_s: int, *, kept_from_s: int) -> None:
+        """Add counts of the hour that begins at `hour_s` to those that are there, of any process. Hours
+        before `kept_from_s` go; what was counted in them stays in the sums since ever."""
+
+    def resolutions(
+        self, start_s: int, stop_s: int, *, prefixes: Mapping[str, Collection[str]] | None = None
+    ) -> dict[Counted, Tally]:
+        """Sums of the hours with start <= beginning < stop; of these prefixes by scheme, or of all."""
+
+    def resolutions_by_hour(
+        self, start_s: int, stop_s: int, *, prefixes: Mapping[str, Collection[str]] | None = None
+    ) -> dict[int, int]:
+        """As `resolutions`: how many in each hour, by its beginning. An hour without any is not there."""
+
+    def resolutions_ever(self) -> dict[Counted, Tally]:
+        """The sums since ever of all prefixes together, which are "" there."""
+
+    def most_resolved(self, *, limit: int) -> dict[Counted, Tally]:
+        """The largest sums since ever, the largest first."""
 
     # parties, keys, prefixes, pinned facts
     def put_party(self, party: Party) -> None: ...

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import NodeDep
 from api.errors import NotAuthenticated
+from api.resolutions import note_resolved
 from ledger.domain import canonical_json
 from ledger.domain.errors import (
     Conflict,
@@ -172,6 +173,7 @@ def get_handle(request: Request, node: NodeDep, handle: str) -> Response:
 
     def ask() -> Response:
         uri, indices, types = _uri_of(handle), _indices(request), request.query_params.getlist("type")
+        note_resolved(request, node, uri)
         reader = None if _is_set(request, "publicOnly") else _reader_of(request, node)
         record = read_record(node, uri, reader)
         asked = [

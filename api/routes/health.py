@@ -1,10 +1,11 @@
 """For those who run the node: is it alive, is it ready, how far is it."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from api.dependencies import NodeDep
+from api.dependencies import NodeDep, api_key_of
 from ledger.ports import AnchorState
+from ledger.resolution_counts import resolution_metrics
 
 router = APIRouter(tags=["operation"])
 
@@ -22,8 +23,12 @@ def get_readiness(node: NodeDep) -> dict[str, str | int]:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def get_metrics(node: NodeDep) -> str:
-    """Prometheus text: log size, anchored size, number of anchors, age of the newest."""
+def get_metrics(request: Request, node: NodeDep) -> str:
+    """Prometheus text: log size, anchored size, number of anchors, age of the newest, resolutions since ever.
+
+    With an admin's API key, resolutions by prefix too. Each API process adds its own every few seconds.
+    """
+    is_admin = "authorization" in request.headers and api_key_of(request, node).role == "admin"
     record = node.store.newest_anchor(AnchorState.FINAL)
     size = node.store.log_size()
     lines = [
@@ -43,6 +48,7 @@ def get_metrics(node: NodeDep) -> str:
         lines += _metric(
             "suyuan_newest_anchor_age_seconds", "gauge", "Since the newest final anchor was prepared.", age
         )
+    lines += resolution_metrics(node, by_prefix=is_admin)
     return "\n".join(lines) + "\n"
 
 

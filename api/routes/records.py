@@ -7,6 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.dependencies import ApiKeyDep, Id, NodeDep, api_key_of
 from api.media_types import JSON
+from api.resolutions import note_resolved
 from api.routes.epcis.bodies import documented_body, read_body
 from ledger.domain import canonical_json
 from ledger.domain.errors import Invalid, LedgerError, Problem
@@ -37,6 +38,7 @@ def get_record(request: Request, node: NodeDep, text: Id) -> dict[str, Any]:
     404 when it is not registered here.
     """
     reader = api_key_of(request, node) if "authorization" in request.headers else None
+    note_resolved(request, node, parse_identifier(text).uri)
     record = read_record(node, text, reader)
     return {
         "id": record.uri,

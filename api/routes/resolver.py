@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from api.dependencies import NodeDep
 from api.media_types import JSON, JSON_LD, choose_media_type
 from api.pages import wants_page
+from api.resolutions import note_resolved
 from ledger.domain.ai_table import QUALIFIERS
 from ledger.domain.compressed_link import NotCompressed, expand_link, is_compressed
 from ledger.domain.digital_link import CANONICAL_STEM, DigitalLink, build, parse_digital_link
@@ -113,6 +114,7 @@ def _resolve(
     A person who opens it has scanned the label: that is counted, with the place if the scanner gave one.
     """
     asked = _read_request(request)
+    note_resolved(request, node, asked.identifier.uri)
     root = node.settings.label_url
     own = asked.item_page(root, "")
     found = find_links(node, asked.link, own)

@@ -64,7 +64,17 @@ class PrefixIndex:
 
     def above(self, uri: str) -> list[PrefixEntry]:
         """The registered prefixes of a canonical URI, the longest first."""
-        scheme, text = scheme_of(uri).registered_as(uri)
+        return self._above(*scheme_of(uri).registered_as(uri))
+
+    def below(self, account: bytes) -> list[PrefixEntry]:
+        """The prefixes that `account` owns, and all that lie below them."""
+        return [
+            entry
+            for entry in self._by_text.values()
+            if any(above.owner == account for above in self._above(entry.scheme, entry.text))
+        ]
+
+    def _above(self, scheme: str, text: str) -> list[PrefixEntry]:
         separator = SCHEME_BY_NAME[scheme].separator
         lengths = [n for n in self._lengths.get(scheme, ()) if ends_level(text, n, separator)]
         found = [self._by_text.get((scheme, text[:length])) for length in lengths]

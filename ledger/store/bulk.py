@@ -15,8 +15,9 @@ from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
 _IN_LIST_MAX = 500
-OnConflict = Literal["fail", "keep", "replace"]
-"""What becomes of a row whose primary key is taken: Conflict, the old row stays, the new row wins."""
+OnConflict = Literal["fail", "keep", "replace", "add"]
+"""What becomes of a row whose primary key is taken: Conflict, the old row stays, the new row wins, or the
+numbers of both are added."""
 
 
 def insert_rows(
@@ -37,8 +38,9 @@ def _sqlite_insert(table: Table, on_conflict: OnConflict) -> str:
     insert = sqlite.insert(table)
     if on_conflict == "keep":
         insert = insert.on_conflict_do_nothing()
-    if on_conflict == "replace":
-        insert = insert.on_conflict_do_update(index_elements=table.primary_key, set_=_others(table, insert))
+    if on_conflict in ("replace", "add"):
+        others = _others(table, insert, on_conflict)
+        insert = insert.on_conflict_do_update(index_elements=table.primary_key, set_=others)
     return str(insert.compile(dialect=sqlite.dialect()))
 
 
@@ -50,8 +52,9 @@ def _postgres_insert(table: Table, on_conflict: OnConflict) -> Insert:
     insert = postgresql.insert(table).from_select(table.columns.keys(), select(*columns))
     if on_conflict == "keep":
         insert = insert.on_conflict_do_nothing()
-    if on_conflict == "replace":
-        insert = insert.on_conflict_do_update(index_elements=table.primary_key, set_=_others(table, insert))
+    if on_conflict in ("replace", "add"):
+        others = _others(table, insert, on_conflict)
+        insert = insert.on_conflict_do_update(index_elements=table.primary_key, set_=others)
     return insert
 
 
@@ -73,8 +76,11 @@ def _element(value: Any) -> str:
     return "NULL" if value is None else str(value)
 
 
-def _others(table: Table, insert: sqlite.Insert | postgresql.Insert) -> dict[str, Any]:
-    return {c.name: insert.excluded[c.name] for c in table.columns if not c.primary_key}
+def _others(
+    table: Table, insert: sqlite.Insert | postgresql.Insert, on_conflict: OnConflict
+) -> dict[str, Any]:
+    given = {c: insert.excluded[c.name] for c in table.columns if not c.primary_key}
+    return {c.name: c + new if on_conflict == "add" else new for c, new in given.items()}
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -24,6 +24,7 @@ from ledger.store.print_jobs import PrintJobs
 from ledger.store.queries import Queries
 from ledger.store.records import Records
 from ledger.store.registry import RegistryChanges
+from ledger.store.resolution_counts import ResolutionCounts
 from ledger.store.seals import Seals
 from ledger.store.subscriptions import Subscriptions
 from ledger.store.telemetry import Telemetry
@@ -49,6 +50,7 @@ class SqlStore(
     Excursions,
     Alarms,
     RegistryChanges,
+    ResolutionCounts,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

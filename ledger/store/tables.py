@@ -8,6 +8,13 @@ event_text, event_number (from events), master_attribute (from master_data), car
 excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
 Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts that
 nobody searches stand last in their row.
+master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link,
+carrier, carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event. Statistics:
+resolution_count. Caches: log_node, map_tile, item_frontier, event_class, event_text, event_number (from
+events), master_attribute (from master_data), carrier_heard, cold_watch, excursion (from telemetry),
+registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
+1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last
+in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -34,6 +41,7 @@ from sqlalchemy import (
 )
 
 from ledger.domain.records import RECORD_CHANGE
+from ledger.domain.resolution_counts import BOUNDS_US
 
 NOT_DECLARED = -(2**63)
 """Stands in `event.declared_ms` for "no error declaration": no time is that early, and unlike
@@ -665,5 +673,22 @@ link = Table(
     Column("href", Text, nullable=False),
     Index("link_by_id", "link_id", unique=True),
     Index("link_by_party", "party_id", "anchor", "link_id"),
+    sqlite_with_rowid=False,
+)
+
+resolution_count = Table(
+    "resolution_count",
+    metadata,
+    Column("hour_s", BigInteger, primary_key=True, autoincrement=False),  # its beginning; 0: since ever
+    Column("scheme", Text, primary_key=True),
+    Column("prefix", _OrderedText, primary_key=True),
+    Column("interface", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("total_us", BigInteger, nullable=False),
+    *(Column(f"within_{bound}_us", BigInteger, nullable=False) for bound in BOUNDS_US),
+    Column("beyond_us", BigInteger, nullable=False),
+    Index("resolution_count_by_prefix", "scheme", "prefix", "hour_s"),
     sqlite_with_rowid=False,
 )

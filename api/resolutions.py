@@ -1,0 +1,93 @@
+"""Sees every resolution pass, and counts it: how it ended, how long it took, by registered prefix.
+
+Routes that resolve say of what with `note_resolved`. What fails before that is counted without a prefix.
+"""
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from time import perf_counter_ns
+from typing import Final, cast
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ledger.domain.ai_table import QUALIFIERS
+from ledger.domain.resolution_counts import Counted, Interface, Source, counted_prefix, outcome_of
+from ledger.node import Node
+from ledger.resolution_counts import ResolutionCounter
+
+_HANDLES: Final = "/api/handles/"
+_RECORDS: Final = "/records"
+_KEYS: Final = frozenset(QUALIFIERS)
+_NOTED: Final = "resolved"
+_UNREAD: Final[tuple[str, str, Source]] = ("", "", "local")
+
+
+def note_resolved(request: Request, node: Node, uri: str, source: Source = "local") -> None:
+    """Let this request be counted as a resolution of `uri`, answered from `source`."""
+    setattr(request.state, _NOTED, (*counted_prefix(node.prefixes.index(), uri), source))
+
+
+class CountResolutions:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, counter: ResolutionCounter) -> None:
+        self._app = app
+        self._counter = counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        interface = _interface_of(scope)
+        if interface is None:
+            await self._app(scope, receive, send)
+            return
+        began, status, took_ns = perf_counter_ns(), 500, 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status, took_ns
+            if message["type"] == "http.response.start":
+                status, took_ns = message["status"], perf_counter_ns() - began
+            await send(message)
+
+        state = scope.setdefault("state", {})
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            noted: tuple[str, str, Source] | None = state.get(_NOTED)
+            if noted or interface != "compressed":
+                scheme, prefix, source = noted or _UNREAD
+                door = cast(Interface, "gs1" if interface == "compressed" else interface)
+                counted = Counted(scheme, prefix, door, source, outcome_of(status))
+                self._counter.add(counted, (took_ns or perf_counter_ns() - began) // 1000)
+
+
+def _interface_of(scope: Scope) -> str | None:
+    """The interface by which an identifier is asked for; "compressed" for what may be a compressed link."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    path: str = scope["path"]
+    if path.startswith(_HANDLES) and len(path) > len(_HANDLES):
+        return "handles"
+    if path == _RECORDS:
+        return "records"
+    first, _, rest = path[1:].partition("/")
+    if not rest:
+        return "compressed"
+    return "gs1" if first in _KEYS else None
+
+
+def saving(counter: ResolutionCounter) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """The lifespan of an application that saves its counts while it runs, and at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=counter.run, args=(stop,), name="resolution counts")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    return lifespan
