@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ledger.domain.canonical_json import JsonValue, pointer_step
 from ledger.domain.epc_urn import company_prefix
@@ -32,14 +32,33 @@ Prefixes: TypeAlias = Mapping[str, str]
 """Prefix -> namespace as the document declares them; those of the standard hold as well."""
 
 
+class Known(NamedTuple):
+    """What was read in a field, and what a Reading was told of it."""
+
+    value: Any
+    used: set[str]
+    company_prefixes: set[str]
+    entry_count: int
+
+
+Remembered: TypeAlias = dict[tuple[str, str], Known]
+"""By name of a field and its value as text."""
+
+
 class Reading:
-    """What is known while one event is read: its prefixes, which of them it used, and the problems."""
+    """What is known while one event is read: its prefixes, which of them it used, and the problems.
 
-    __slots__ = ("company_prefixes", "entry_count", "prefixes", "problems", "used")
+    `remembered` is shared by the events of a document that are read under the same prefixes.
+    """
 
-    def __init__(self, prefixes: Prefixes, problems: list[Problem]) -> None:
+    __slots__ = ("company_prefixes", "entry_count", "prefixes", "problems", "remembered", "used")
+
+    def __init__(
+        self, prefixes: Prefixes, problems: list[Problem], remembered: Remembered | None = None
+    ) -> None:
         self.prefixes = prefixes
         self.problems = problems
+        self.remembered: Remembered = {} if remembered is None else remembered
         self.used: set[str] = set()
         self.company_prefixes: set[str] = set()  # GS1 company prefixes, as EPC URNs part them off
         self.entry_count = 0
@@ -47,6 +66,12 @@ class Reading:
     def fault(self, at: str, message: str) -> None:
         self.problems.append(Problem(at, message))
 
+
+REMEMBERED_MAX: Final = 1_024
+"""Fields remembered in one document."""
+
+_REMEMBERED_ENTRIES_MAX: Final = 8
+"""Longer lists and objects are hardly ever repeated."""
 
 Read: TypeAlias = Callable[[Reading, JsonValue, str], Any]
 """Reads the value at a pointer. What it returns after a fault does not matter: the event is dropped."""
@@ -118,6 +143,45 @@ def read_members(
     if extensions:
         members["extensions"] = read_extensions(reading, extensions, at)
     return members
+
+
+def once(name: str, read: Read) -> Read:
+    """Reads as `read` does, but a value that stood in this field of an earlier event not again.
+
+    The events of a document say the same of place, step and parties again and again. What is read is shared
+    by those events, and nobody changes it.
+    """
+
+    def read_once(reading: Reading, value: JsonValue, at: str) -> Any:
+        if isinstance(value, (list, dict)) and len(value) > _REMEMBERED_ENTRIES_MAX:
+            return read(reading, value, at)
+        key = (name, repr(value))  # tells true from 1 and 1 from 1.0, as equality does not
+        known = reading.remembered.get(key)
+        if known is None or reading.entry_count + known.entry_count > ENTRIES_MAX:
+            known = _read_alone(reading, read, value, at)
+            if known is None:
+                return None
+            if len(reading.remembered) < REMEMBERED_MAX:
+                reading.remembered[key] = known
+        reading.entry_count += known.entry_count
+        if known.used:
+            reading.used |= known.used
+        if known.company_prefixes:
+            reading.company_prefixes |= known.company_prefixes
+        return known.value
+
+    return read_once
+
+
+def _read_alone(reading: Reading, read: Read, value: JsonValue, at: str) -> Known | None:
+    """What `read` finds, and what it notes in a Reading; None after a fault."""
+    problem_count = len(reading.problems)
+    alone = Reading(reading.prefixes, reading.problems)
+    alone.entry_count = reading.entry_count
+    found = read(alone, value, at)
+    if len(reading.problems) > problem_count:
+        return None
+    return Known(found, alone.used, alone.company_prefixes, alone.entry_count - reading.entry_count)
 
 
 def read_extensions(reading: Reading, value: JsonValue, at: str) -> Mapping[str, JsonValue]:

@@ -19,6 +19,7 @@ from ledger.domain.errors import Invalid, Problem
 from ledger.domain.event_fields import (
     Prefixes,
     Reading,
+    Remembered,
     kind_of,
     parse_time,
     read_context,
@@ -56,8 +57,9 @@ def parse_document(raw: bytes) -> Document:
     prefixes, entries = _open_document(value, problems)
     events: list[tuple[str, Event]] = []
     company_prefixes: dict[str, frozenset[str]] = {}
+    remembered: Remembered = {}
     for at, entry in entries:
-        reading = Reading(prefixes, problems)
+        reading = Reading(prefixes, problems, remembered)
         event = read_event(reading, entry, at)
         if event is not None:
             events.append((at, event))
@@ -151,6 +153,7 @@ def read_event(reading: Reading, value: JsonValue, at: str) -> Event | None:
     if "@context" in value:
         context, context_at = value["@context"], f"{at}/@context"
         reading.prefixes = read_context(context, context_at, reading.prefixes, reading.problems)
+        reading.remembered = {}  # the others were read under other prefixes
     fields = dict(value)
     for name in _NOT_KEPT:
         fields.pop(name, None)

@@ -20,6 +20,7 @@ from ledger.domain.event_fields import (
     list_of,
     number,
     object_of,
+    once,
     one_of,
     read_extensions,
     text,
@@ -169,35 +170,41 @@ _COMMON: Final[Fields] = {
     "eventTime": ("event_time", time),
     "eventTimeZoneOffset": (
         "time_zone_offset",
-        text_like(r"[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)", "an offset from -14:00 to +14:00"),
+        once(
+            "eventTimeZoneOffset",
+            text_like(r"[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)", "an offset from -14:00 to +14:00"),
+        ),
     ),
     "eventID": ("event_id", uri),
     "errorDeclaration": ("error_declaration", _read_error_declaration),
     "certificationInfo": ("certification_info", _read_certificates),
-    "bizStep": ("biz_step", word_of(vocabulary.BIZ_STEP)),
-    "disposition": ("disposition", word_of(vocabulary.DISPOSITION)),
+    "bizStep": ("biz_step", once("bizStep", word_of(vocabulary.BIZ_STEP))),
+    "disposition": ("disposition", once("disposition", word_of(vocabulary.DISPOSITION))),
     "persistentDisposition": ("persistent_disposition", _read_persistent_disposition),
-    "readPoint": ("read_point", _PLACE),
-    "bizLocation": ("biz_location", _PLACE),
+    "readPoint": ("read_point", once("readPoint", _PLACE)),
+    "bizLocation": ("biz_location", once("bizLocation", _PLACE)),
     "bizTransactionList": (
         "biz_transactions",
-        list_of(
-            object_of(
-                {
-                    "type": ("type", word_of(vocabulary.BIZ_TRANSACTION_TYPE)),
-                    "bizTransaction": ("uri", identifier),
-                },
-                BizTransaction,
-                "bizTransaction",
-            )
+        once(
+            "bizTransactionList",
+            list_of(
+                object_of(
+                    {
+                        "type": ("type", word_of(vocabulary.BIZ_TRANSACTION_TYPE)),
+                        "bizTransaction": ("uri", identifier),
+                    },
+                    BizTransaction,
+                    "bizTransaction",
+                )
+            ),
         ),
     ),
-    "sourceList": ("sources", _end_of_transfer("source")),
-    "destinationList": ("destinations", _end_of_transfer("destination")),
+    "sourceList": ("sources", once("sourceList", _end_of_transfer("source"))),
+    "destinationList": ("destinations", once("destinationList", _end_of_transfer("destination"))),
     "sensorElementList": ("sensor_elements", list_of(_SENSOR_ELEMENT)),
 }
-_ACTION: Final[Fields] = {"action": ("action", one_of("ADD", "OBSERVE", "DELETE"))}
-_ILMD: Final[Fields] = {"ilmd": ("ilmd", read_extensions)}
+_ACTION: Final[Fields] = {"action": ("action", once("action", one_of("ADD", "OBSERVE", "DELETE")))}
+_ILMD: Final[Fields] = {"ilmd": ("ilmd", once("ilmd", read_extensions))}
 
 _EventJson: TypeAlias = dict[str, JsonValue]
 _Faults: TypeAlias = Iterator[tuple[str, str]]
@@ -250,7 +257,10 @@ class Shape:
 
 
 _TIMES: Final = ("eventTime", "eventTimeZoneOffset")
-_ITEMS: Final[Fields] = {"epcList": ("epcs", _EPCS), "quantityList": ("quantities", _QUANTITIES)}
+_ITEMS: Final[Fields] = {
+    "epcList": ("epcs", _EPCS),
+    "quantityList": ("quantities", once("quantityList", _QUANTITIES)),
+}
 _PARENT: Final[Fields] = {"parentID": ("parent_id", identifier)}
 _CHILDREN: Final[Fields] = {
     "childEPCs": ("child_epcs", _EPCS),

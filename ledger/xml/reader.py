@@ -5,13 +5,13 @@ problems come back with paths of the XML document; and so are master data.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
 from ledger.domain.canonical_json import find_faults
 from ledger.domain.errors import Invalid, Problem
-from ledger.domain.event_fields import PREFIXES_MAX, Reading
+from ledger.domain.event_fields import PREFIXES_MAX, Reading, Remembered
 from ledger.domain.event_parser import Document, check_document
 from ledger.domain.event_parser import read_event as read_json_event
 from ledger.domain.event_shapes import SHAPES
@@ -47,6 +47,7 @@ def parse_xml(raw: bytes) -> Document:
     frame = _open_document(root, problems)
     events: list[tuple[str, Event]] = []
     company_prefixes: dict[str, frozenset[str]] = {}
+    at_root = at_event = _scope(frame.declared, frame.names)
     for at, element in _events_of(frame):
         if len(problems) > PROBLEMS_MAX:
             problems.append(
@@ -54,9 +55,11 @@ def parse_xml(raw: bytes) -> Document:
             )
             break
         found: list[Problem] = []
-        names = _names_at(element, frame, found)
-        reading = Reading(names.prefixes, found)
-        value = read_event(element, names)
+        scope = _scope_of(element, at_root, at_event, found)
+        if scope is not at_root:
+            at_event = scope
+        value = read_event(element, scope.names)
+        reading = Reading(scope.names.prefixes, found, scope.remembered if scope.is_as_declared else None)
         found += islice(find_faults(value, ""), PROBLEMS_MAX)
         event = None if found else read_json_event(reading, value, "")
         problems += [Problem(at + path_of(problem.pointer), problem.message) for problem in found]
@@ -79,6 +82,25 @@ class _Frame:
     events: Element | None = None  # an event, or a list of events
     vocabularies_path: str = ""
     vocabularies: Element | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The names in force at some events, and what has been read under them."""
+
+    declared: Mapping[str | None, str]
+    names: Names
+    prefix_count: int  # before anything was read
+    remembered: Remembered = field(default_factory=dict)
+
+    @property
+    def is_as_declared(self) -> bool:
+        """Whether no event brought a prefix of its own, under which the same text may say something else."""
+        return len(self.names.prefixes) == self.prefix_count
+
+
+def _scope(declared: Mapping[str | None, str], names: Names) -> _Scope:
+    return _Scope(declared, names, len(names.prefixes))
 
 
 _DOCUMENTS: Final = {
@@ -128,15 +150,17 @@ def _walk(element: Element, path: str, steps: tuple[str, ...]) -> tuple[str, Ele
     return path, found
 
 
-def _names_at(element: Element, frame: _Frame, problems: list[Problem]) -> Names:
-    """The names in force at an event."""
+def _scope_of(element: Element, at_root: _Scope, newest: _Scope, problems: list[Problem]) -> _Scope:
+    """The names in force at an event: those of the root, or of the newest event with names of its own."""
     declared = element.nsmap
-    if declared == frame.declared:
-        return frame.names
+    if declared == at_root.declared:
+        return at_root
+    if declared == newest.declared and newest.is_as_declared:
+        return newest
     if len(declared) > PREFIXES_MAX:
         problems.append(Problem("", f"has {len(declared)} prefixes, more than {PREFIXES_MAX}"))
-        return frame.names
-    return Names(declared)
+        return at_root
+    return _scope(declared, Names(declared))
 
 
 def _events_of(frame: _Frame) -> Iterator[tuple[str, Element]]:

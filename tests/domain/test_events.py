@@ -292,6 +292,20 @@ def test_an_event_overrides_the_prefixes_of_its_document() -> None:
     assert second.namespaces == {"ex": "https://ns.example.com/"}
 
 
+def test_an_event_is_read_alike_alone_and_after_others_that_say_the_same() -> None:
+    said: list[Json] = [True, 1, 1.5, "1", None, "ex:a", {"ex:b": [1]}]
+    urns = {"readPoint": {"id": "urn:epc:id:sgln:9506000.00010.0"}, "bizStep": "ex:step"}
+    made = [{**MADE, **urns, "ilmd": {"ex:x": value}} for value in said]
+    events = [*SAMPLES.values(), *made, *SAMPLES.values(), *made]
+    together = parse_document(json.dumps(document(*events)).encode())
+
+    assert together.problems == ()
+    for (at, event), alone in zip(together.events, events, strict=True):
+        ((_, read_alone),) = (parsed := parse_document(json.dumps(document(alone)).encode())).events
+        assert repr(event) == repr(read_alone)  # equality does not tell true from 1
+        assert together.company_prefixes.get(at) == next(iter(parsed.company_prefixes.values()), None)
+
+
 def test_numbers_are_kept_exactly() -> None:
     event = read({**PACKED, "childQuantityList": [{"epcClass": LOT, "quantity": 0.1}]})
 
@@ -626,7 +640,10 @@ def test_an_event_has_a_limit_of_entries() -> None:
     event = {**MEASURED, "sensorElementList": [], "epcList": epcs}
 
     assert problems_of(event) == {}
-    assert list(problems_of({**event, "quantityList": [{"epcClass": LOT}]})) == ["/quantityList"]
+    too_much = {**event, "quantityList": [{"epcClass": LOT}]}
+    assert list(problems_of(too_much)) == ["/quantityList"]
+    after_another = document({**too_much, "epcList": epcs[:1]}, too_much)
+    assert list(problems_of(after_another)) == ["/epcisBody/eventList/1/quantityList"]
 
 
 def test_extensions_have_a_limit_of_depth() -> None:

@@ -270,6 +270,14 @@ def test_a_prefix_that_means_another_thing_in_another_event_is_read_there_as_it_
     assert [event.namespaces for _, event in parsed.events] == [{"a": "urn:1:"}, {"a": "urn:2:"}]
 
 
+def test_a_prefix_that_an_extension_brings_counts_from_its_event_on() -> None:
+    step, brings = "<bizStep>b:step</bizStep>", '<b:x xmlns:b="urn:b:"/>'
+
+    parsed = parse_xml(document(seen(VIAL, more=step), seen(VIAL, more=brings + step)))
+
+    assert [event.biz_step for _, event in parsed.events] == ["b:step", "urn:b:step"]
+
+
 def test_company_prefixes_that_urns_spell_are_told_with_their_event() -> None:
     parsed = parse_xml(
         document(seen(VIAL), seen(URN, "urn:epc:id:sscc:0614141.1234567890", "urn:epc:id:gid:9.8.7"))
