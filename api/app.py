@@ -24,13 +24,14 @@ from api.routes import (
     proofs,
     records,
     registry,
-    resolve,
     resolutions,
+    resolve,
     resolver,
     scan,
     telemetry,
 )
 from ledger.node import Node
+from ledger.resolution_counts import ResolutionCounter
 from ledger.resolve import Resolver
 
 
@@ -39,11 +40,6 @@ def create_app(node: Node) -> FastAPI:
 
     It calls the chain's RPC URL and, to resolve, the nodes that `PrefixRegistry` names; no other host.
     """
-from ledger.resolution_counts import ResolutionCounter
-
-
-def create_app(node: Node) -> FastAPI:
-    """The application that serves `node`. Nothing in it calls another host but the chain's RPC URL."""
     counter = ResolutionCounter(node)
     app = FastAPI(
         title="Suyuan 溯源",

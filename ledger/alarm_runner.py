@@ -32,7 +32,7 @@ from ledger.domain.mail_server import parse_mail_server
 from ledger.mail import send_mail, write_mail
 from ledger.node import Node
 from ledger.ports import AlarmRecord, SilentWatch
-from ledger.webhook import LocalHosts, NotDelivered, post
+from ledger.webhook import NotDelivered, post, webhook_hosts
 
 Step = Literal["told", "failed", "dropped", "waiting"]
 
@@ -55,7 +55,7 @@ class AlarmRunner:
     def __init__(self, node: Node, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._node = node
         self._timeout_seconds = timeout_seconds
-        self._local_hosts = LocalHosts.parse(node.settings.webhook_local_hosts)
+        self._local_hosts = webhook_hosts(node.settings)
         self._mail_server = parse_mail_server(node.settings.smtp_url)
         self._looked_ms = 0
         self._busy: set[str] = set()

@@ -23,8 +23,9 @@ from ledger.domain.alarms import (
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.errors import Conflict, ForkDetected, Invalid, NotAllowed, NotFound, Problem
 from ledger.node import Node
+from ledger.outgoing import check_target
 from ledger.ports import AlarmRecord, AlarmTry, ApiKey
-from ledger.webhook import LocalHosts, check_target
+from ledger.webhook import webhook_hosts
 
 POLICIES_MAX: Final = 50
 
@@ -47,7 +48,7 @@ def put_policy(node: Node, key: ApiKey, name: str, body: object) -> Policy:
 
 
 def _unreachable(node: Node, policy: Policy) -> list[Problem]:
-    local_hosts = LocalHosts.parse(node.settings.webhook_local_hosts)
+    local_hosts = webhook_hosts(node.settings)
     problems = []
     for number, step in enumerate(policy.steps):
         at = f"/steps/{number}/{step.way}"
