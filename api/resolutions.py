@@ -18,7 +18,7 @@ from ledger.node import Node
 from ledger.resolution_counts import ResolutionCounter
 
 _HANDLES: Final = "/api/handles/"
-_RECORDS: Final = "/records"
+_EXACT: Final = frozenset({"/records", "/resolve"})
 _KEYS: Final = frozenset(QUALIFIERS)
 _NOTED: Final = "resolved"
 _UNREAD: Final[tuple[str, str, Source]] = ("", "", "local")
@@ -68,8 +68,8 @@ def _interface_of(scope: Scope) -> str | None:
     path: str = scope["path"]
     if path.startswith(_HANDLES) and len(path) > len(_HANDLES):
         return "handles"
-    if path == _RECORDS:
-        return "records"
+    if path in _EXACT:
+        return path[1:]
     first, _, rest = path[1:].partition("/")
     if not rest:
         return "compressed"

@@ -17,7 +17,7 @@ from ledger.parties import authenticate
 from ledger.ports import ApiKey
 from ledger.record_table import import_records, parse_column, value_json
 from ledger.records import change_record, read_record
-from ledger.resolve import Resolver
+from ledger.resolve import Resolver, check_usable
 
 
 def run_register(arguments: argparse.Namespace) -> int:
@@ -70,6 +70,7 @@ def run_resolve(arguments: argparse.Namespace) -> int:
     with opened_node() as node:
         try:
             found = Resolver(node).resolve(arguments.id)
+            check_usable(found)
         except NodeUnreachable as error:
             print(f"suyuan: {error}", file=sys.stderr)
             return 2

@@ -40,6 +40,7 @@ from ledger.domain.resolution import (
     ttl_seconds,
     via_name,
 )
+from ledger.domain.resolution_counts import Source
 from ledger.history import AskOnce
 from ledger.node import Node
 from ledger.outgoing import InsideNetwork, LocalHosts, NoAnswer, asked, read_whole
@@ -63,13 +64,15 @@ _WAITING_MAX: Final = 20
 class Resolution:
     """An answer about `uri`, and where it is from.
 
-    `is_ours` when this node answers for it. `asked_ms` is when the answer was given, `expires_ms` until when
-    it holds. `trouble` says why it could not be asked for again since: then it is stale.
+    `is_ours` when this node answers for it; `source` is whence the answer came this time. `asked_ms` is when
+    the answer was given, `expires_ms` until when it holds. `trouble` says why it could not be asked for again
+    since: then it is stale.
     """
 
     uri: str
     route: Route
     is_ours: bool
+    source: Source
     answer: Answer
     asked_ms: int
     expires_ms: int
@@ -109,18 +112,16 @@ class Resolver:
     def resolve(self, text: str, via: str = "") -> Resolution:
         """What is known of the identifier that `text` spells in any scheme, by the node that is responsible.
 
-        `via` is the header with which the question came. Raises Invalid for a wrong identifier, NotFound for
-        one that the responsible node does not know, PrefixInactive, AnswerRefuted, LoopDetected, and
-        NodeUnreachable when there is no earlier answer either.
+        `via` is the header with which the question came. What it is worth is for `check_usable` to say.
+        Raises Invalid for a wrong identifier, PrefixInactive, LoopDetected, and NodeUnreachable when there is
+        no earlier answer either.
         """
         uri = parse_identifier(text).uri
         via = extend_via(via, via_name(self._node.trust.log_id))
         state, _ = self._node.prefixes.registry()
         route = find_route(state, uri)
         is_ours = route.is_unserved or route.log_id == self._node.trust.log_id
-        found = self._resolve_here(uri, route) if is_ours else self._resolve_there(uri, route, via)
-        _check_usable(found)
-        return found
+        return self._resolve_here(uri, route) if is_ours else self._resolve_there(uri, route, via)
 
     # ----------------------------------------------------------------------- this node
 
@@ -129,7 +130,7 @@ class Resolver:
         kept = self._kept.get((uri, "", b""))
         # A change shows at once; what proves it is made anew when the lifetime is over.
         if kept and kept.told == told and now_ms < kept.expires_ms:
-            return Resolution(uri, route, True, kept.answer, kept.asked_ms, kept.expires_ms)
+            return Resolution(uri, route, True, "cached", kept.answer, kept.asked_ms, kept.expires_ms)
         answer = self._prove_here(uri, told)
         return self._keep((uri, "", b""), route, told, answer, is_ours=True)
 
@@ -154,13 +155,15 @@ class Resolver:
                 raise
             if self._node.clock() >= kept.asked_ms + STALE_SECONDS_MAX * 1000:
                 raise
-            return Resolution(uri, route, False, kept.answer, kept.asked_ms, kept.expires_ms, str(error))
+            return Resolution(
+                uri, route, False, "cached", kept.answer, kept.asked_ms, kept.expires_ms, str(error)
+            )
 
     def _fresh(self, key: "_Key", route: Route) -> Resolution | None:
         kept = self._kept.get(key)
         if kept is None or self._node.clock() >= kept.expires_ms:
             return None
-        return Resolution(key[0], route, False, kept.answer, kept.asked_ms, kept.expires_ms)
+        return Resolution(key[0], route, False, "cached", kept.answer, kept.asked_ms, kept.expires_ms)
 
     def _ask(self, key: "_Key", route: Route, via: str) -> Resolution:
         uri = key[0]
@@ -253,10 +256,12 @@ class Resolver:
         expires_ms = now_ms + ttl_seconds(answer, now_ms) * 1000
         size = _ENTRY_BYTES + len(json.dumps([value.to_json() for value in answer.told.values]))
         self._kept.put(key, _Entry(told, answer, now_ms, expires_ms, size))
-        return Resolution(key[0], route, is_ours, answer, now_ms, expires_ms)
+        source: Source = "local" if is_ours else "peer"
+        return Resolution(key[0], route, is_ours, source, answer, now_ms, expires_ms)
 
 
-def _check_usable(found: Resolution) -> None:
+def check_usable(found: Resolution) -> None:
+    """Raises AnswerRefuted, and NotFound for what the responsible node does not know."""
     answer = found.answer
     who = "this node" if found.is_ours else found.route.endpoint
     if answer.standing == "refuted":

@@ -699,6 +699,7 @@ TEXTS: Final[dict[str, Phrase]] = {
     "resolution_by_gs1": ("GS1 解析", "GS1 resolver"),
     "resolution_by_handles": ("Handle 接口", "Handle API"),
     "resolution_by_records": ("标识记录", "Records"),
+    "resolution_by_resolve": ("递归解析", "Recursive"),
     "resolution_from_local": ("本节点数据库", "database here"),
     "resolution_from_cached": ("内存缓存", "memory"),
     "resolution_from_peer": ("其他节点", "another node"),

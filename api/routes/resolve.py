@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import Id, NodeDep
+from api.resolutions import note_resolved
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.registry import NO_LOG
-from ledger.domain.resolution import Told, extend_via, via_name, write_told
+from ledger.domain.resolution import NodeUnreachable, Told, extend_via, via_name, write_told
 from ledger.node import Node
-from ledger.resolve import Resolution, Resolver, tell
+from ledger.resolve import Resolution, Resolver, check_usable, tell
 
 router = APIRouter(tags=["resolution"])
 
@@ -31,12 +32,19 @@ def get_resolution(request: Request, node: NodeDep, text: Id, direct: bool = Fal
 
     With `direct`, for other nodes: the record that this node has, version 0 when it has none, asking nobody.
     """
-    via = request.headers.get("via", "")
+    via, uri = request.headers.get("via", ""), parse_identifier(text).uri
+    note_resolved(request, node, uri)
     if direct:
         extend_via(via, via_name(node.trust.log_id))
-        return _told(node, parse_identifier(text).uri)
+        return _told(node, uri)
     resolver: Resolver = request.app.state.resolver
-    found = resolver.resolve(text, via)
+    try:
+        found = resolver.resolve(uri, via)
+    except NodeUnreachable:
+        note_resolved(request, node, uri, "peer")
+        raise
+    note_resolved(request, node, uri, found.source)
+    check_usable(found)
     now_ms = node.clock()
     left_s = 0 if found.trouble else max(0, (found.expires_ms - now_ms) // _SECOND_MS)
     return JSONResponse(_json(found, now_ms, left_s), headers={"Cache-Control": f"max-age={left_s}"})

@@ -10,8 +10,8 @@ from typing import Final, Literal, NamedTuple
 from ledger.domain.access import PrefixIndex
 from ledger.domain.identifiers import scheme_of
 
-Interface = Literal["gs1", "handles", "records"]
-"""By which door: the GS1 resolver, the Handle API, or /records."""
+Interface = Literal["gs1", "handles", "records", "resolve"]
+"""By which door: the GS1 resolver, the Handle API, /records, or /resolve."""
 
 Source = Literal["local", "cached", "peer"]
 """Whence the answer: from the database here, from memory, or from another node."""

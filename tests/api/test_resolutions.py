@@ -41,6 +41,7 @@ def test_each_interface_is_counted_by_prefix_for_its_owners_alone(world: World, 
     assert client.get("/api/handles/10.5/a").status_code == 404
     assert client.get("/records", params={"id": "88.118.1001/a"}).status_code == 404
     assert client.get("/records").status_code == 400
+    assert client.get("/resolve", params={"id": "88.118.1001/a"}).status_code == 404
     for other in ("/healthz", "/api/handles?prefix=10.5", "/a-page-that-is-not-here"):
         client.get(other)
 
@@ -48,6 +49,7 @@ def test_each_interface_is_counted_by_prefix_for_its_owners_alone(world: World, 
         ("gs1", "9506000", "gs1", "found"): 2,
         ("gs1", "9506000", "gs1", "not_found"): 1,
         ("handle", "88.118.1001", "records", "not_found"): 1,
+        ("handle", "88.118.1001", "resolve", "not_found"): 1,
     }
     carrier = {
         ("gs1", "9506001", "gs1", "found"): 1,

@@ -157,6 +157,16 @@ def test_an_identifier_of_another_node_is_resolved_with_proof(nodes: Nodes) -> N
     assert (own["record"], own["anchor"]) == (found["record"], found["anchor"])
 
 
+def test_whence_an_answer_came_is_counted(nodes: Nodes) -> None:
+    nodes.resolve()
+    nodes.resolve()
+    admin = {"Authorization": f"Bearer {nodes.b.texts['node']}"}
+    span = {"from": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z"}
+    told = nodes.ask_b.get("/resolution/statistics", params=span, headers=admin).json()
+    counts = {(row["prefix"], row["source"]): row["count"] for row in told["rows"]}
+    assert counts == {(nodes.prefix, "peer"): 1, (nodes.prefix, "cached"): 1}
+
+
 def test_what_happened_to_an_item_is_counted_and_its_spelling_does_not_matter(nodes: Nodes) -> None:
     crate = f"hdl:{nodes.prefix}/crate"
     nodes.a.capture(seen(epcList=[crate]), seen(epcList=[crate], eventTime="2026-11-02T09:00:00.000Z"))
