@@ -32,7 +32,10 @@ def test_a_party_says_who_is_told_and_acknowledges(world: World, serve: Serve) -
     wrong = client.put("/alarms/policies/desk", json={"steps": [{"email": "no"}]})
     assert (wrong.status_code, wrong.json()["problems"][0]["pointer"]) == (400, "/steps/0/email")
 
-    Shipment(world).measure(0, 9, 5, 9)
+    shipment = Shipment(world)
+    shipment.measure(0, 9, 5)
+    world.clock.now_ms += 1
+    shipment.measure(2, 9)
     newest, first = client.get("/alarms").json()
     assert (first["state"], newest["state"], newest["to"]) == ("over", "lasting", SSCC)
     place = {"before_ms": newest["raised_ms"], "before": newest["id"]}
