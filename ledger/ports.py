@@ -743,6 +743,9 @@ class Store(Protocol):
     def bindings(self, carrier_id: str, *, limit: int) -> list[Binding]:
         """What the carrier was bound to, the newest first."""
 
+    def open_bindings(self, carrier_ids: Sequence[str]) -> list[Binding]:
+        """What these carriers are bound to now."""
+
     def carriers_by_id(self, carrier_ids: Sequence[str]) -> Mapping[str, Carrier]: ...
     def carriers_bound_to(self, uri: str, at_ms: int, *, limit: int) -> list[str]:
         """The ids of the carriers that were bound to this very identifier at a moment, in their order."""
@@ -825,6 +828,9 @@ class Store(Protocol):
     def finish_excursion_event(self, number: int, state: ExcursionState, problem: str = "") -> None: ...
     def hold_watch_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that watches on this database."""
+
+    def open_watches(self, carrier_ids: Sequence[str]) -> list[WatchedBinding]:
+        """The watched bindings of these carriers that last still."""
 
     # alarms
     def due_silences(self, now_ms: int, *, limit: int) -> list[SilentWatch]:

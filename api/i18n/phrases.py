@@ -708,12 +708,103 @@ TEXTS: Final[dict[str, Phrase]] = {
     "resolution_was_invalid": ("请求有误", "wrong request"),
     "resolution_was_refused": ("无权查看", "not allowed"),
     "resolution_was_failed": ("节点出错", "the node failed"),
+    # fleet
+    "fleet_title": ("冷链实时监测", "Live fleet"),
+    "fleet_intro": (
+        "全部监测设备的当前状态，每五秒自动更新。“无数据”不等于正常。",
+        "How all your carriers stand, renewed every five seconds. “No data” is never “in range”.",
+    ),
+    "fleet_key": ("API 密钥（只存于本标签页）", "API key (kept in this tab only)"),
+    "fleet_show": ("显示", "Show"),
+    "fleet_as_of": ("更新于 {time}", "As of {time}"),
+    "fleet_stale": (
+        "自 {time} 起没有更新，下面的状态可能已经过时：{why}",
+        "Not renewed since {time}, what stands below may have changed: {why}",
+    ),
+    "fleet_no_answer": ("服务器没有回答。", "the server does not answer."),
+    "fleet_alarms": ("未确认的警报", "Alarms that nobody acknowledged"),
+    "fleet_more_alarms": ("只显示最新的 {count} 条。", "Only the newest {count} are shown."),
+    "fleet_no_alarms": ("没有未确认的警报。", "There is none."),
+    "fleet_excursion": ("{quantity}超出范围，最远 {value}", "{quantity} out of range, {value} at worst"),
+    "fleet_silence": ("没有数据", "No data"),
+    "fleet_since": ("自 {time} 起", "since {time}"),
+    "fleet_state_lasting": ("仍在持续", "lasts still"),
+    "fleet_state_over": ("已结束", "is over"),
+    "fleet_state_withdrawn": ("已被补传的读数撤销", "undone by late readings"),
+    "fleet_acknowledge": ("确认", "Acknowledge"),
+    "fleet_name": ("姓名", "Your name"),
+    "fleet_reason": ("原因与处理", "Reason, and what was done"),
+    "fleet_recorded": (
+        "姓名和原因会记入不可更改的日志。",
+        "Name and reason go into the log, which is never changed.",
+    ),
+    "fleet_cancel": ("取消", "Cancel"),
+    "fleet_acknowledged": (
+        "警报已确认，并已记入日志。",
+        "The alarm is acknowledged, and that is in the log.",
+    ),
+    "fleet_acknowledged_later": (
+        "警报已确认；节点恢复写入后会记入日志。",
+        "The alarm is acknowledged; it goes into the log when the node writes again.",
+    ),
+    "fleet_carriers": ("监测设备", "Carriers"),
+    "fleet_none": ("您的企业还没有登记监测设备。", "Your party has no carriers yet."),
+    "fleet_state": ("状态", "State"),
+    "fleet_carrier": ("设备与对象", "Carrier, and what it is on"),
+    "fleet_reading": ("最新读数", "Last reading"),
+    "fleet_excursions": ("超限与警报", "Excursions, alarms"),
+    "fleet_battery": ("电量", "Battery"),
+    "fleet_seen": ("最近通信", "Last seen"),
+    "fleet_drift": ("时钟偏差", "Clock drift"),
+    "fleet_flags": ("提示", "Flags"),
+    "fleet_unbound": ("未绑定", "bound to nothing"),
+    "fleet_never": ("从未", "never"),
+    "fleet_open": ("{count} 项超限", "{count} open"),
+    "fleet_alarm_count": ("{count} 条警报", "{count} to acknowledge"),
+    "fleet_next": ("下一页", "Next"),
+    "fleet_first": ("第一页", "First page"),
     # errors
     "error_400": ("这不是有效的标识", "This is not a valid request"),
     "error_404": ("没有找到", "Not found"),
     "error_other": ("暂时无法回答", "No answer at the moment"),
     "back": ("返回首页", "Back to the start"),
 }
+
+CONDITIONS: Final[dict[str, Phrase]] = {
+    "in_range": ("正常", "In range"),
+    "out": ("偏离", "Out, within its time"),
+    "no_data": ("无数据", "No data"),
+    "excursion": ("超限", "Excursion"),
+    "not_watched": ("未监测", "Not watched"),
+}
+"""How what a carrier is bound to stands by its profile."""
+
+QUANTITIES: Final[dict[str, Phrase]] = {
+    "temperature": ("温度", "Temperature"),
+    "humidity": ("湿度", "Humidity"),
+    "light": ("光照", "Light"),
+    "shock": ("冲击", "Shock"),
+    "door": ("门", "Door"),
+}
+
+FLAGS: Final[dict[str, Phrase]] = {
+    "never_seen": ("从未通信", "never seen"),
+    "silent": ("失联", "silent"),
+    "clock_drift": ("时钟不准", "clock is off"),
+    "battery_low": ("电量低", "battery low"),
+    "calibration_expired": ("校准过期", "calibration expired"),
+    "no_key": ("没有有效密钥", "no active key"),
+    "missing_messages": ("缺少消息", "messages missing"),
+    "reused_sequence": ("消息编号重复", "number used twice"),
+    "mistimed": ("时间不可信", "wrong times refused"),
+    "malformed": ("消息格式错误", "faulty messages refused"),
+    "no_challenge": ("应答无对应质询", "answer without challenge"),
+    "expired": ("应答过期", "answer too late"),
+    "replayed": ("重放", "replayed"),
+    "forged": ("伪造", "forged"),
+    "revoked_key": ("使用已吊销的密钥", "revoked key used"),
+}
+"""What is odd about a carrier."""
 
 SCHEMES: Final[dict[str, Phrase]] = {
     "gs1": ("GS1 厂商识别代码", "GS1 company prefixes"),

@@ -74,6 +74,12 @@ class Carriers(Database):
         with self.reading() as connection:
             return [Binding(*row) for row in connection.execute(query.limit(limit))]
 
+    def open_bindings(self, carrier_ids: Sequence[str]) -> list[Binding]:
+        with self.reading() as connection:
+            still = _bindings.where(_BINDING.until_ms.is_(None))
+            rows = rows_where_in(connection, still, _BINDING.carrier_id, carrier_ids)
+            return [Binding(*row) for row in rows]
+
     def carriers_bound_to(self, uri: str, at_ms: int, *, limit: int) -> list[str]:
         lasts = or_(_BINDING.until_ms.is_(None), _BINDING.until_ms > at_ms)
         query = select(_BINDING.carrier_id).where(_BINDING.uri == uri, _BINDING.from_ms <= at_ms, lasts)

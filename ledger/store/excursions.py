@@ -30,7 +30,7 @@ from ledger.domain.errors import Conflict
 from ledger.ports import ExcursionEvent, ExcursionState, SilentWatch, WatchedBinding
 from ledger.store import tables
 from ledger.store.alarms import raise_alarms
-from ledger.store.bulk import insert_rows
+from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
 
 _WATCH, _BINDING = tables.cold_watch.c, tables.carrier_binding.c
@@ -73,6 +73,12 @@ class Excursions(Database):
     def watches(self, carrier_id: str, *, limit: int) -> list[WatchedBinding]:
         query = _watched.where(_WATCH.carrier_id == carrier_id).order_by(_WATCH.from_ms.desc())
         return self._watches(query.limit(limit))
+
+    def open_watches(self, carrier_ids: Sequence[str]) -> list[WatchedBinding]:
+        with self.reading() as connection:
+            still = _watched.where(_WATCH.until_ms.is_(None))
+            rows = rows_where_in(connection, still, _WATCH.carrier_id, carrier_ids)
+            return [_watched_binding(row) for row in rows]
 
     def due_silences(self, now_ms: int, *, limit: int) -> list[SilentWatch]:
         is_raised = exists(
