@@ -479,13 +479,14 @@ def alarm_mail(alarm: Alarm, standing: AlarmStanding, step: int, page: str) -> t
     what_zh, what = _what(alarm, standing)
     escalated = f" ({step + 1})" if step else ""
     subject = f"警报 Alarm{escalated}: {alarm.uri}"
+    over_zh, over = ("现已结束。", " It is over by now.") if standing.state == "over" else ("", "")
     lines: Sequence[str] = (
-        what_zh,
+        what_zh + over_zh,
         f"对象：{alarm.uri}",
         f"监测设备：{alarm.carrier_id}",
         f"确认警报：{page}",
         "",
-        what,
+        what + over,
         f"Concerns: {alarm.uri}",
         f"Carrier: {alarm.carrier_id}",
         f"Acknowledge: {page}",

@@ -179,4 +179,5 @@ def test_a_message_says_what_is_out_since_when_and_how_far() -> None:
     assert subject == f"警报 Alarm (2): {SSCC}"
     assert "温度超出范围（vaccine-2-8, heat），最远 9.500 °C" in text
     assert "temperature is out of range (vaccine-2-8, heat), at worst 9.500 °C" in text
+    assert "at worst 9.500 °C. It is over by now." in alarm_mail(alarm(), OVER, 0, "")[1]
     assert "No data since 2026" in alarm_mail(alarm("no_data"), AlarmStanding("lasting"), 0, "")[1]

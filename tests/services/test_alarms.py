@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from tests.services.receiver import Receiver, run_receiver
 from tests.services.test_excursions import MINUTE, Shipment
 from tests.services.world import SSCC, START_MS, World
 
+FORMATS = Path(__file__).parents[2] / "ledger/FORMATS.md"
 DAY_MS = 86_400_000
 WORDS = {"name": "李梅", "reason": "The door stood open; it is closed."}
 
@@ -102,6 +104,9 @@ def test_an_excursion_is_told_to_the_webhook_signed_and_once(desk: Desk) -> None
     (told,) = desk.told
     assert (told["kind"], told["rule"], told["value"], told["to"]) == ("excursion", "heat", 9, SSCC)
     assert (told["carrier"], told["state"], told["began_ms"]) == (LOGGER, "lasting", START_MS + MINUTE)
+    example = re.search(r"\. Alarm\n.*?```json\n(.*?)```", FORMATS.read_text(), re.S)
+    assert example
+    assert told.keys() == json.loads(example[1]).keys()
     digest = hmac.new(b"token", received.body, hashlib.sha256).hexdigest()
     assert received.headers["gs1-signature"] == f"sha256={digest}"
     assert received.delivery_id == f"{told['id']}-desk-0"
