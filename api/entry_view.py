@@ -9,6 +9,7 @@ from api.i18n import say
 from api.i18n.phrases import BIZ_STEPS, BIZ_TRANSACTIONS, DISPOSITIONS, ERROR_REASONS, EVENTS
 from api.names import Names, Text, element_string, short_code
 from api.pages import Translate
+from ledger.domain.alarms import acknowledged_in
 from ledger.domain.events import (
     AggregationEvent,
     AssociationEvent,
@@ -120,6 +121,8 @@ def show_span(*readings: Reading) -> str:
 
 
 def _title(event: Event, c: Context) -> str:
+    if acknowledged_in(event):
+        return c.t("alarm_acknowledged")
     if event.biz_step in BIZ_STEPS and not isinstance(event, TransformationEvent):
         return c.names.word(BIZ_STEPS, event.biz_step)
     what = say(EVENTS[event.type, event.action], c.names.language)
@@ -137,6 +140,8 @@ def _declared(entry: TimelineEntry, c: Context) -> str:
 
 def _facts(event: Event, entry: TimelineEntry, c: Context) -> Iterator[Fact]:
     """What happened beyond step, time and place."""
+    if acknowledged := acknowledged_in(event):
+        yield Fact("", (Text(c.t("alarm_words", name=acknowledged[0], reason=acknowledged[1])),))
     match event:
         case AggregationEvent():
             yield _packing_fact(event, entry, c)

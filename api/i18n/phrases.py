@@ -709,6 +709,8 @@ TEXTS: Final[dict[str, Phrase]] = {
     "resolution_was_refused": ("无权查看", "not allowed"),
     "resolution_was_failed": ("节点出错", "the node failed"),
     # fleet
+    "alarm_acknowledged": ("警报已确认", "Alarm acknowledged"),
+    "alarm_words": ("{name}：{reason}", "{name}: {reason}"),
     "fleet_title": ("冷链实时监测", "Live fleet"),
     "fleet_intro": (
         "全部监测设备的当前状态，每五秒自动更新。“无数据”不等于正常。",
@@ -735,8 +737,8 @@ TEXTS: Final[dict[str, Phrase]] = {
     "fleet_name": ("姓名", "Your name"),
     "fleet_reason": ("原因与处理", "Reason, and what was done"),
     "fleet_recorded": (
-        "姓名和原因会记入不可更改的日志。",
-        "Name and reason go into the log, which is never changed.",
+        "姓名和原因会记入货物的履历，他人可见，不可更改。",
+        "Name and reason go into the history of the goods: others read it, and nobody changes it.",
     ),
     "fleet_cancel": ("取消", "Cancel"),
     "fleet_acknowledged": (

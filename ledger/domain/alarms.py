@@ -19,6 +19,7 @@ from ledger.domain.cold_chain.profile import Profile
 from ledger.domain.cold_chain.reading import QUANTITIES, Quantity, from_milli
 from ledger.domain.cold_chain.watch import Excursion, Watch
 from ledger.domain.errors import Invalid, Problem
+from ledger.domain.events import Event
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.mail_server import is_mailbox
 
@@ -28,6 +29,7 @@ AlarmState = Literal["lasting", "over", "withdrawn"]
 TellingState = Literal["due", "told", "given_up", "dropped"]
 
 ALARM_NAMESPACE: Final = "urn:suyuan:alarm:"
+ACKNOWLEDGED: Final = "suyuan:acknowledgedAlarm"
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 STEPS_MAX: Final = 20
@@ -288,7 +290,7 @@ def acknowledgement_document(alarm: Alarm, at_ms: int, name: str, reason: str, e
         "action": "OBSERVE",
         "epcList": [alarm.carrier_id if is_place else alarm.uri],
         **({"readPoint": {"id": alarm.uri}} if is_place else {}),
-        "suyuan:acknowledgedAlarm": {
+        ACKNOWLEDGED: {
             "suyuan:id": alarm.alarm_id,
             "suyuan:kind": alarm.kind,
             "suyuan:carrier": alarm.carrier_id,
@@ -300,6 +302,14 @@ def acknowledgement_document(alarm: Alarm, at_ms: int, name: str, reason: str, e
         },
     }
     return document_of([event], at_ms, {"suyuan": ALARM_NAMESPACE})
+
+
+def acknowledged_in(event: Event) -> tuple[str, str] | None:
+    """Name and reason, when the event is an acknowledgement as `acknowledgement_document` writes it."""
+    words = event.extensions.get(ACKNOWLEDGED)
+    if event.namespaces.get("suyuan") != ALARM_NAMESPACE or not isinstance(words, dict):
+        return None
+    return str(words.get("suyuan:by", "")), str(words.get("suyuan:reason", ""))
 
 
 # --------------------------------------------------------------------------- policies as JSON

@@ -7,10 +7,12 @@ from html import unescape
 import httpx
 import pytest
 
+from ledger.alarms import acknowledge, list_alarms
 from ledger.config import Settings
 from ledger.ports import MasterData
 from tests.api.conftest import Demo, Serve
 from tests.api.test_history import at, change
+from tests.services.test_excursions import VIAL, Shipment
 from tests.services.world import SGTIN, World, made, seen
 
 PAGE_BYTES_MAX = 100_000
@@ -116,6 +118,17 @@ def test_the_language_switch_stays_on_the_item_and_is_remembered(demo: Demo) -> 
     assert '<html lang="zh-CN">' in switched.text
     assert "流感病毒裂解疫苗，西林瓶" in switched.text
     assert later.headers["content-language"] == "zh"
+
+
+def test_an_acknowledged_alarm_is_in_the_history_of_what_was_inside(world: World, serve: Serve) -> None:
+    shipment = Shipment(world)
+    shipment.measure(0, 9)
+    (record,) = list_alarms(world.node, shipment.key, is_open=True, limit=9)
+    words_of = {"name": "李梅", "reason": "<b>door</b> closed"}
+    acknowledge(world.node, shipment.key, record.alarm.alarm_id, words_of)
+    page = item(serve(world.node), VIAL)
+    assert "Alarm acknowledged" in words(page)
+    assert "李梅: &lt;b&gt;door&lt;/b&gt; closed" in page.text
 
 
 def test_an_archived_event_is_told_as_archived_on_the_page_and_over_http(world: World, serve: Serve) -> None:
