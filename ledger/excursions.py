@@ -10,9 +10,11 @@ beginning, and what they undo is declared in error.
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final
 
 from ledger.alone import run_alone
@@ -20,6 +22,8 @@ from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.alarms import Alarm, excursion_alarm, measured_until
 from ledger.domain.canonical_json import JsonValue
+from ledger.domain.carriers import NOTHING_HEARD, Carrier, Heard
+from ledger.domain.cold_chain.calm import fold_all
 from ledger.domain.cold_chain.excursion_event import (
     Moment,
     count_events,
@@ -27,7 +31,6 @@ from ledger.domain.cold_chain.excursion_event import (
     excursion_document,
     moments_of,
 )
-from ledger.domain.cold_chain.profile import Profile
 from ledger.domain.cold_chain.reading import Reading, from_milli
 from ledger.domain.cold_chain.watch import (
     Change,
@@ -37,25 +40,37 @@ from ledger.domain.cold_chain.watch import (
     advance,
     condition,
     condition_of,
-    fold,
     mkt_now,
     shelf_life_now,
 )
 from ledger.domain.contents import contents
-from ledger.domain.errors import Conflict, Invalid, NotAllowed, StoreUnavailable
+from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, StoreUnavailable
 from ledger.domain.trace import LoggedEvent
 from ledger.history import logged_events
 from ledger.node import Node
-from ledger.ports import ApiKey, ExcursionEvent, WatchedBinding
-from ledger.telemetry import readings_between
+from ledger.ports import ApiKey, ExcursionEvent, FoldedWatch, WatchedBinding
+from ledger.telemetry import readings_in_spans
 
 EXCURSIONS_SHOWN_MAX: Final = 200
 WATCHES_SHOWN_MAX: Final = 20
-_TURN: Final = 100
+_TURN: Final = 200
+_CAPTURED_A_TURN: Final = 20
+_UNSAVED_SECONDS: Final = 0.5
 _POLL_SECONDS: Final = 0.2
 _REST_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where the folding of a binding begins: behind what was folded, or from its beginning."""
+
+    watched: WatchedBinding
+    carrier: Carrier
+    watch: Watch
+    whole: bool
+    span: tuple[str, int, int]  # carrier, from and until when its readings are asked for
 
 
 class Watcher:
@@ -78,73 +93,78 @@ class Watcher:
     def turn(self) -> bool:
         """Fold some bindings and capture some events; whether there was anything to do."""
         store = self._node.store
-        watches = store.due_watches(limit=_TURN)
-        folded = [self._try_to_fold(watched) for watched in watches]
-        events = store.due_excursion_events(limit=_TURN)
+        due = [w for w in store.due_watches(limit=_TURN) if self._failed.get(_place(w)) != w.revision]
+        if due:
+            self.fold(due)
+        events = store.due_excursion_events(limit=_CAPTURED_A_TURN)
         for event in events:
             self.capture(event)
-        return any(folded) or bool(events)
+        return bool(due) or bool(events)
 
-    def _try_to_fold(self, watched: WatchedBinding) -> bool:
-        place = watched.binding.carrier_id, watched.binding.from_ms
-        if self._failed.get(place) == watched.revision:
-            return False
+    def fold(self, due: Sequence[WatchedBinding]) -> None:
+        """Fold the new readings of these bindings. One for which more come meanwhile stays due."""
+        carrier_ids = list({watched.binding.carrier_id for watched in due})
+        carriers = self._node.store.carriers_by_id(carrier_ids)
+        heard = self._node.store.heard(carrier_ids)
+        starts = [_start_of(watched, carriers[watched.binding.carrier_id], heard) for watched in due]
+        spans = [start.span for start in starts]
+        folded: list[FoldedWatch] = []
+        began = monotonic()
+        for start, readings in zip(starts, readings_in_spans(self._node, spans), strict=True):
+            with self._apart(start.watched):
+                folded.append(self._fold(start, readings))
+            if monotonic() > began + _UNSAVED_SECONDS:
+                # For as long as it is not saved, more may come and make it vain.
+                self._save(folded)
+                folded, began = [], monotonic()
+        if folded:
+            self._save(folded)
+
+    @contextmanager
+    def _apart(self, watched: WatchedBinding) -> Iterator[None]:
+        """Whatever goes wrong with one binding must not stop the others; it is tried again when more
+        readings come."""
         try:
-            self.fold(watched)
-        except Conflict:
-            pass  # more came meanwhile: the next turn folds that too
+            yield
         except StoreUnavailable:
             raise
         except Exception:
-            # Whatever it is, it must not stop the others; this one is tried again when more readings come.
-            logger.exception("the readings of %s cannot be folded", place[0])
-            self._failed[place] = watched.revision
-        return True
+            logger.exception("the readings of %s cannot be folded", watched.binding.carrier_id)
+            self._failed[_place(watched)] = watched.revision
 
-    def fold(self, watched: WatchedBinding) -> None:
-        """Fold the new readings of one binding. Raises Conflict when more came meanwhile."""
-        store, binding = self._node.store, watched.binding
-        watch, excursions, whole = self._fold(watched)
+    def _fold(self, start: _Start, readings: Iterable[Reading]) -> FoldedWatch:
+        watched, whole = start.watched, start.whole
+        watch, found = fold_all(watched.profile, readings, start.watch)
+        excursions = list(_changed(found).values())
         moments = moments_of(excursions)
         known = {}
         if moments or whole:
-            events = store.excursion_events(binding.carrier_id, binding.from_ms)
+            events = self._node.store.excursion_events(*_place(watched))
             known = {e.moment: e for e in events if not e.declares and e.state != "retracted"}
         gone = [event for moment, event in known.items() if whole and moment not in moments]
         new = [self._declaration(event) for event in gone if event.state == "captured"]
         new += [self._event(watched, m, excursion) for m, excursion in moments.items() if m not in known]
-        retracted = [event.number for event in gone]
-        carrier = store.carrier(binding.carrier_id)
-        assert carrier is not None, "carriers are never removed"
         opened = [moments[m] for m in moments if m.kind == "opened" and m not in known]
-        alarms = [self._alarm(carrier.party_id, watched, excursion) for excursion in opened]
-        silent_after_ms = 1000 * carrier.device.silent_after_seconds
-        silent_ms = measured_until(binding, watched.profile, watch) + silent_after_ms
-        store.save_watch(watched, watch, excursions, new, retracted, alarms, silent_ms=silent_ms, whole=whole)
+        alarms = [self._alarm(start, excursion) for excursion in opened]
+        retracted = [event.number for event in gone]
+        silent_after_ms = 1000 * start.carrier.device.silent_after_seconds
+        silent_ms = measured_until(watched.binding, watched.profile, watch) + silent_after_ms
+        return FoldedWatch(watched, watch, excursions, new, retracted, alarms, silent_ms, whole)
 
-    def _alarm(self, party_id: str, watched: WatchedBinding, excursion: Excursion) -> Alarm:
-        node = self._node
-        alarm_id = node.random_bytes(16).hex()
+    def _alarm(self, start: _Start, excursion: Excursion) -> Alarm:
+        node, watched = self._node, start.watched
+        party_id, alarm_id = start.carrier.party_id, node.random_bytes(16).hex()
         return excursion_alarm(alarm_id, party_id, watched.binding, watched.profile, excursion, node.clock())
 
-    def _fold(self, watched: WatchedBinding) -> tuple[Watch, list[Excursion], bool]:
-        """The watch, and the excursions that changed; with True it was folded from its beginning, and they
-        are all there are."""
-        binding = watched.binding
-        assert watched.dirty_ms is not None
-        dirty_ms = max(binding.from_ms, watched.dirty_ms)
-        folded_ms = max((series.until_ms for series in watched.watch.series.values()), default=0)
-        whole = dirty_ms <= folded_ms
-        start_ms, watch = (binding.from_ms, Watch()) if whole else (dirty_ms, watched.watch)
-        readings = readings_between(self._node, binding.carrier_id, start_ms, self._end_ms(watched))
-        watch, found = _fold_all(watched.profile, watch, readings)
-        return watch, list(_changed(found).values()), whole
-
-    def _end_ms(self, watched: WatchedBinding) -> int:
-        heard = self._node.store.heard([watched.binding.carrier_id]).get(watched.binding.carrier_id)
-        newest_ms = heard.newest_ms if heard and heard.newest_ms is not None else 0
-        until_ms = watched.binding.until_ms
-        return newest_ms + 1 if until_ms is None else min(newest_ms + 1, until_ms)
+    def _save(self, folded: Sequence[FoldedWatch]) -> None:
+        try:
+            self._node.store.save_watches(folded)
+        except StoreUnavailable:
+            raise
+        except LedgerError:
+            for each in folded:  # one of them cannot be saved
+                with self._apart(each.watched):
+                    self._node.store.save_watches([each])
 
     def _event(self, watched: WatchedBinding, moment: Moment, excursion: Excursion) -> ExcursionEvent:
         binding = watched.binding
@@ -154,8 +174,7 @@ class Watcher:
             logger.error("%s holds more than can be followed: some items are not named", binding.uri)
         event_ids = [self._new_event_id() for _ in range(count_events(binding, inside))]
         document = excursion_document(moment, excursion, binding, watched.profile, inside, event_ids)
-        place = binding.carrier_id, binding.from_ms
-        return ExcursionEvent(*place, moment, False, binding.key_id, document)
+        return ExcursionEvent(*_place(watched), moment, False, binding.key_id, document)
 
     def _declaration(self, event: ExcursionEvent) -> ExcursionEvent:
         document = declaration_document(event.document, self._node.clock())
@@ -185,12 +204,20 @@ class Watcher:
         node.store.finish_excursion_event(event.number, "refused" if problem else "captured", problem)
 
 
-def _fold_all(profile: Profile, watch: Watch, readings: Iterable[Reading]) -> tuple[Watch, list[Found]]:
-    found: list[Found] = []
-    for reading in readings:
-        watch, new = fold(profile, watch, reading)
-        found += new
-    return watch, found
+def _place(watched: WatchedBinding) -> tuple[str, int]:
+    return watched.binding.carrier_id, watched.binding.from_ms
+
+
+def _start_of(watched: WatchedBinding, carrier: Carrier, heard: Mapping[str, Heard]) -> _Start:
+    binding = watched.binding
+    assert watched.dirty_ms is not None
+    dirty_ms = max(binding.from_ms, watched.dirty_ms)
+    folded_ms = max((series.until_ms for series in watched.watch.series.values()), default=0)
+    whole = dirty_ms <= folded_ms
+    start_ms, watch = (binding.from_ms, Watch()) if whole else (dirty_ms, watched.watch)
+    newest_ms = heard.get(binding.carrier_id, NOTHING_HEARD).newest_ms or 0
+    stop_ms = newest_ms + 1 if binding.until_ms is None else min(newest_ms + 1, binding.until_ms)
+    return _Start(watched, carrier, watch, whole, (binding.carrier_id, start_ms, stop_ms))
 
 
 def _changed(found: Iterable[Found]) -> dict[tuple[str, int], Excursion]:

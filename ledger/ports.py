@@ -318,6 +318,20 @@ class ExcursionEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldedWatch:
+    """What folding the readings of a binding came to."""
+
+    watched: WatchedBinding  # as it was read
+    watch: Watch
+    excursions: Sequence[Excursion]  # in place of those with the same beginning
+    events: Sequence[ExcursionEvent]  # that are to be captured
+    retracted: Sequence[int]  # numbers of events that are so no longer
+    alarms: Sequence[Alarm]  # of what opened
+    silent_ms: int  # from when on silence is an alarm
+    whole: bool  # the excursions are in place of all that there were
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryHead:
     """How far the notices of the registry were read, and in which block that was.
 
@@ -763,6 +777,9 @@ class Store(Protocol):
         """Messages that may have readings with start <= time < stop, in order of their newest reading, then
         number, behind the place `after` in that order."""
 
+    def telemetry_in_spans(self, spans: Sequence[tuple[str, int, int]], *, limit: int) -> list[list[bytes]]:
+        """As `telemetry_between` for each (carrier, start, stop), but the bytes of the first messages."""
+
     def hold_listen_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that takes messages from the broker for this database."""
 
@@ -800,21 +817,9 @@ class Store(Protocol):
         """The watched bindings to this very identifier that lasted at some time with start <= time <
         stop, the oldest first."""
 
-    def save_watch(
-        self,
-        watched: WatchedBinding,
-        watch: Watch,
-        excursions: Sequence[Excursion],
-        events: Sequence[ExcursionEvent],
-        retracted: Sequence[int],
-        alarms: Sequence[Alarm],
-        *,
-        silent_ms: int,
-        whole: bool,
-    ) -> None:
-        """Save what folding came to: excursions in place of those with the same beginning, or with `whole` of
-        all; new events, and the numbers of those that are retracted; alarms, but for those of a cause that
-        has one; from when on silence will be one. Conflict when more came meanwhile."""
+    def save_watches(self, folded: Sequence[FoldedWatch]) -> None:
+        """Save what folding came to, in one transaction, without alarms of a cause that has one; nothing of a
+        binding for which more came meanwhile: that one stays due."""
 
     def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
         """The excursions of a binding, those that began last first."""

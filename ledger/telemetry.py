@@ -21,6 +21,7 @@ from ledger.domain.telemetry import (
     TelemetryRefusal,
     merge_points,
     merge_readings,
+    read_messages,
     refusal_of,
 )
 from ledger.node import Node
@@ -28,6 +29,7 @@ from ledger.ports import ApiKey
 from ledger.sm2 import is_signed
 
 _PAGE: Final = 500
+_SPAN_PAGE: Final = 100
 _DAY_MS: Final = 86_400_000
 DAYS_MAX: Final = 400
 READINGS_MAX: Final = 10_000
@@ -136,6 +138,23 @@ def points_between(
         for quantity, points in day.items():
             found.setdefault(quantity, []).extend(points)
     return found, min(stop_ms, start_ms + DAYS_MAX * _DAY_MS)
+
+
+def readings_in_spans(node: Node, spans: Sequence[tuple[str, int, int]]) -> list[Iterator[Reading]]:
+    """As `readings_between` for each (carrier, start, stop); those with few messages are read at once."""
+    pages = node.store.telemetry_in_spans(spans, limit=_SPAN_PAGE)
+    return [_in_span(node, page, *span) for page, span in zip(pages, spans, strict=True)]
+
+
+def _in_span(
+    node: Node, raws: Sequence[bytes], carrier_id: str, start_ms: int, stop_ms: int
+) -> Iterator[Reading]:
+    """Nothing is read before it is asked for: one carrier's faults are not the others'."""
+    if len(raws) == _SPAN_PAGE:
+        yield from readings_between(node, carrier_id, start_ms, stop_ms)
+        return
+    messages = (message for raw in raws for message in read_messages(raw))
+    yield from (reading for reading in merge_readings(messages) if start_ms <= reading.at_ms < stop_ms)
 
 
 def _messages_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[Message]:

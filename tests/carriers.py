@@ -64,10 +64,11 @@ def degrees(at_ms: int, *celsius: float, step_ms: int = 60_000) -> list[Reading]
     return [Reading(at_ms + n * step_ms, "temperature", round(c * 1000)) for n, c in enumerate(celsius)]
 
 
-def activate(world: World, name: str = "one") -> None:
-    """Enrol the factory's logger with the key of this name, which answers a challenge."""
+def activate(world: World, name: str = "one", carrier_id: str = LOGGER) -> None:
+    """Enrol a logger of the factory with the key of this name, which answers a challenge."""
     factory, now_ms = world.keys["factory"], world.clock.now_ms
-    enrol_carrier(world.node, factory, {"id": LOGGER, "key": public_of(name), "model": "TL-1"})
-    challenge = challenge_carrier(world.node, factory, LOGGER).challenge
+    enrol_carrier(world.node, factory, {"id": carrier_id, "key": public_of(name), "model": "TL-1"})
+    challenge = challenge_carrier(world.node, factory, carrier_id).challenge
     assert challenge
-    answer_challenge(world.node, factory, LOGGER, says(name, challenge.value_hex, now_ms))
+    answer = says(name, challenge.value_hex, now_ms, to=carrier_id)
+    answer_challenge(world.node, factory, carrier_id, answer)

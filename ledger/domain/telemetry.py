@@ -196,7 +196,7 @@ def merge_readings(messages: Iterable[Message]) -> Iterator[Reading]:
     for message in sorted(messages, key=lambda message: message.sequence):
         for reading in message.readings():
             found.setdefault((reading.at_ms, reading.quantity), reading)
-    return iter(sorted(found.values()))
+    return (found[place] for place in sorted(found))
 
 
 def merge_points(

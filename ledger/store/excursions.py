@@ -21,16 +21,15 @@ from sqlalchemy import (
     update,
 )
 
-from ledger.domain.alarms import Alarm
 from ledger.domain.carriers import Binding
 from ledger.domain.cold_chain.excursion_event import Moment
 from ledger.domain.cold_chain.profile import parse_profile
 from ledger.domain.cold_chain.watch import Excursion, Watch, watch_from_json, watch_to_json
-from ledger.domain.errors import Conflict
-from ledger.ports import ExcursionEvent, ExcursionState, SilentWatch, WatchedBinding
+from ledger.ports import ExcursionEvent, ExcursionState, FoldedWatch, SilentWatch, WatchedBinding
 from ledger.store import tables
 from ledger.store.alarms import raise_alarms
 from ledger.store.bulk import insert_rows, rows_where_in
+from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
 
 _WATCH, _BINDING = tables.cold_watch.c, tables.carrier_binding.c
@@ -59,6 +58,11 @@ _excursions = select(
     _EXCURSION.peak_ms,
     _EXCURSION.out_ms,
     _EXCURSION.gap_ms,
+)
+_save_watch = (
+    update(tables.cold_watch)
+    .where(_WATCH.carrier_id == bindparam("carrier"), _WATCH.from_ms == bindparam("since_ms"))
+    .values(watch=bindparam("folded"), dirty_ms=None, silent_ms=bindparam("silence_ms"))
 )
 
 
@@ -101,35 +105,27 @@ class Excursions(Database):
         query = _watched.where(_BINDING.uri == uri, _BINDING.from_ms < stop_ms, lasts)
         return self._watches(query.order_by(_BINDING.from_ms, _BINDING.carrier_id).limit(limit))
 
-    def save_watch(
-        self,
-        watched: WatchedBinding,
-        watch: Watch,
-        excursions: Sequence[Excursion],
-        events: Sequence[ExcursionEvent],
-        retracted: Sequence[int],
-        alarms: Sequence[Alarm],
-        *,
-        silent_ms: int,
-        whole: bool,
-    ) -> None:
-        place = (watched.binding.carrier_id, watched.binding.from_ms)
-        as_read = (*_at(_WATCH, place), _WATCH.revision == watched.revision)
-        change = update(tables.cold_watch).where(*as_read)
+    def save_watches(self, folded: Sequence[FoldedWatch]) -> None:
         with self.writing() as connection:
-            folded = {"watch": json.dumps(watch_to_json(watch)), "dirty_ms": None, "silent_ms": silent_ms}
-            if not connection.execute(change.values(folded)).rowcount:
-                raise Conflict(f"{place[0]}: more readings came meanwhile")
-            if whole:
-                connection.execute(delete(tables.excursion).where(*_at(_EXCURSION, place)))
-            insert_rows(
-                connection, tables.excursion, [_excursion_row(place, e) for e in excursions], "replace"
-            )
-            for number in retracted:
-                _set_state(connection, number, "retracted")
-            for event in events:
-                connection.execute(insert(tables.excursion_event).values(_event_row(event)))
-            raise_alarms(connection, alarms)
+            carrier_ids = sorted({each.watched.binding.carrier_id for each in folded})
+            lock_carriers(connection, carrier_ids)
+            query = select(_WATCH.carrier_id, _WATCH.from_ms, _WATCH.revision)
+            rows = rows_where_in(connection, query, _WATCH.carrier_id, carrier_ids)
+            revisions = {(carrier_id, from_ms): revision for carrier_id, from_ms, revision in rows}
+            as_read = [each for each in folded if revisions.get(_place(each)) == each.watched.revision]
+            if not as_read:
+                return
+            connection.execute(_save_watch, [_watch_row(each) for each in as_read])
+            for each in as_read:
+                if each.whole:
+                    connection.execute(delete(tables.excursion).where(*_at(_EXCURSION, _place(each))))
+                for number in each.retracted:
+                    _set_state(connection, number, "retracted")
+            excursions = [_excursion_row(_place(each), e) for each in as_read for e in each.excursions]
+            insert_rows(connection, tables.excursion, excursions, "replace")
+            if events := [_event_row(event) for each in as_read for event in each.events]:
+                connection.execute(insert(tables.excursion_event), events)
+            raise_alarms(connection, [alarm for each in as_read for alarm in each.alarms])
 
     def excursions(self, carrier_id: str, from_ms: int, *, limit: int) -> list[Excursion]:
         query = _excursions.where(*_at(_EXCURSION, (carrier_id, from_ms))).order_by(
@@ -198,6 +194,16 @@ def mark_watches(connection: Connection, spans: Sequence[tuple[str, int, int]]) 
 def _earlier(at_ms: Any) -> Any:
     is_later = or_(_WATCH.dirty_ms.is_(None), _WATCH.dirty_ms > at_ms)
     return case((is_later, at_ms), else_=_WATCH.dirty_ms)
+
+
+def _place(folded: FoldedWatch) -> tuple[str, int]:
+    return folded.watched.binding.carrier_id, folded.watched.binding.from_ms
+
+
+def _watch_row(folded: FoldedWatch) -> dict[str, Any]:
+    carrier_id, from_ms = _place(folded)
+    watch = json.dumps(watch_to_json(folded.watch))
+    return {"carrier": carrier_id, "since_ms": from_ms, "folded": watch, "silence_ms": folded.silent_ms}
 
 
 def _at(columns: Any, place: tuple[str, int]) -> tuple[Any, Any]:

@@ -10,8 +10,9 @@ from ledger.domain.errors import Conflict
 from ledger.ports import Seal, SealState
 from ledger.store import tables
 from ledger.store.bulk import chunks
+from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
-from ledger.store.telemetry import find_unsealed, lock_carriers
+from ledger.store.telemetry import find_unsealed
 
 _MESSAGE, _SEAL, _HEARD = tables.telemetry.c, tables.telemetry_seal.c, tables.carrier_heard.c
 _IN_LIST_MAX = 500
@@ -39,7 +40,7 @@ class Seals(Database):
     def add_seal(self, seal: Seal, sequences: Sequence[int]) -> None:
         own = (_MESSAGE.carrier_id == seal.carrier_id, _MESSAGE.seal_id == "")
         with self.writing() as connection:
-            lock_carriers(connection, {seal.carrier_id})
+            lock_carriers(connection, [seal.carrier_id])
             connection.execute(insert(tables.telemetry_seal).values(_row(seal)))
             marked = 0
             for chunk in chunks(sequences, _IN_LIST_MAX):

@@ -1,21 +1,34 @@
 """Signed messages of carriers: taken once each, counted, read by time."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, select, tuple_, update
 
 from ledger.domain.carriers import Heard, Seen
 from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
+from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
 from ledger.store.excursions import mark_watches
 
 _MESSAGE, _HEARD, _REFUSAL = tables.telemetry.c, tables.carrier_heard.c, tables.telemetry_refusal.c
 _BINDING = tables.carrier_binding.c
+_HIGHEST = list(_HEARD).index(_HEARD.sequence_max)
+_in_span = (  # built once: many are asked for one after another
+    select(_MESSAGE.raw)
+    .where(
+        _MESSAGE.carrier_id == bindparam("carrier"),
+        _MESSAGE.last_ms >= bindparam("start"),
+        _MESSAGE.last_ms < bindparam("far"),
+        _MESSAGE.first_ms < bindparam("stop"),
+    )
+    .order_by(_MESSAGE.last_ms, _MESSAGE.sequence)
+    .limit(bindparam("count"))
+)
 
 
 class Telemetry(Database):
@@ -26,10 +39,10 @@ class Telemetry(Database):
     ) -> list[Outcome]:
         counts = Counter(refused)
         with self.writing() as connection:
-            lock_carriers(
-                connection, {m.carrier_id for m in messages} | {carrier_id for carrier_id, _ in counts}
-            )
-            taken = _taken(connection, messages)
+            refused_ids = [carrier_id for carrier_id, _ in counts]
+            lock_carriers(connection, [*(m.carrier_id for m in messages), *refused_ids])
+            heard = _heard_rows(connection, {m.carrier_id for m in messages})
+            taken = _taken(connection, heard, messages)
             outcomes: list[Outcome] = []
             new: list[Message] = []
             for message in messages:
@@ -41,7 +54,7 @@ class Telemetry(Database):
                     counts[message.carrier_id, outcome] += 1
             rows = [(m.carrier_id, m.sequence, m.first_ms, m.last_ms, received_ms, m.raw, "") for m in new]
             insert_rows(connection, tables.telemetry, rows)
-            _count_heard(connection, new, received_ms)
+            _count_heard(connection, heard, new, received_ms)
             _count_refusals(connection, counts)
             mark_watches(connection, _spans(new))
         return outcomes
@@ -59,6 +72,20 @@ class Telemetry(Database):
         with self.reading() as connection:
             found = connection.execute(query.order_by(_MESSAGE.last_ms, _MESSAGE.sequence).limit(limit))
             return [message for raw in found.scalars() for message in read_messages(raw)]
+
+    def telemetry_in_spans(self, spans: Sequence[tuple[str, int, int]], *, limit: int) -> list[list[bytes]]:
+        found: list[list[bytes]] = []
+        with self.reading() as connection:
+            for carrier_id, start_ms, stop_ms in spans:
+                given = {
+                    "carrier": carrier_id,
+                    "start": start_ms,
+                    "stop": stop_ms,
+                    "far": stop_ms + SPAN_MS_MAX,
+                    "count": limit,
+                }
+                found.append(list(connection.execute(_in_span, given).scalars()))
+        return found
 
     def hold_listen_lock(self) -> AbstractContextManager[bool]:
         return self.locked("listen")
@@ -79,20 +106,16 @@ class Telemetry(Database):
         }
 
 
-def lock_carriers(connection: Connection, carrier_ids: set[str]) -> None:
-    """Let nobody else take messages of these carriers until we are done; sorted, lest two wait in a ring."""
-    locked = select(tables.carrier.c.carrier_id).order_by(tables.carrier.c.carrier_id)
-    locked = locked.with_for_update(key_share=True)
-    for _ in rows_where_in(connection, locked, tables.carrier.c.carrier_id, sorted(carrier_ids)):
-        pass
-
-
-def _taken(connection: Connection, messages: Sequence[Message]) -> dict[tuple[str, int], bytes]:
+def _taken(
+    connection: Connection, heard: Mapping[str, tuple[Any, ...]], messages: Sequence[Message]
+) -> dict[tuple[str, int], bytes]:
     """What was taken before under these numbers."""
     taken = {}
     by_carrier: dict[str, list[int]] = {}
     for message in messages:
-        by_carrier.setdefault(message.carrier_id, []).append(message.sequence)
+        before = heard.get(message.carrier_id)
+        if before is not None and message.sequence <= before[_HIGHEST]:  # others are surely new
+            by_carrier.setdefault(message.carrier_id, []).append(message.sequence)
     for carrier_id, sequences in by_carrier.items():
         query = select(_MESSAGE.sequence, _MESSAGE.raw).where(_MESSAGE.carrier_id == carrier_id)
         for sequence, raw in rows_where_in(connection, query, _MESSAGE.sequence, sequences):
@@ -117,10 +140,18 @@ def _outcome(taken: dict[tuple[str, int], bytes], message: Message) -> Outcome:
     return "repeated" if taken[number] == message.raw else "reused_sequence"
 
 
-def _count_heard(connection: Connection, messages: Sequence[Message], received_ms: int) -> None:
-    ids = sorted({message.carrier_id for message in messages})
-    query = select(tables.carrier_heard)
-    rows = {r.carrier_id: tuple(r) for r in rows_where_in(connection, query, _HEARD.carrier_id, ids)}
+def _heard_rows(connection: Connection, carrier_ids: Collection[str]) -> dict[str, tuple[Any, ...]]:
+    rows = rows_where_in(connection, select(tables.carrier_heard), _HEARD.carrier_id, sorted(carrier_ids))
+    return {row.carrier_id: tuple(row) for row in rows}
+
+
+def _count_heard(
+    connection: Connection,
+    before: Mapping[str, tuple[Any, ...]],
+    messages: Sequence[Message],
+    received_ms: int,
+) -> None:
+    ids, rows = sorted({message.carrier_id for message in messages}), dict(before)
     for message in messages:
         rows[message.carrier_id] = _with(rows.get(message.carrier_id), message, received_ms)
     begin_to_wait = [carrier_id for carrier_id in ids if rows[carrier_id][-1] is None]

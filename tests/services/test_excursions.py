@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from ledger.carriers import (
     bind_carrier,
@@ -14,7 +15,7 @@ from ledger.carriers import (
 )
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.commitment import item_key
-from ledger.domain.errors import Conflict, NotFound
+from ledger.domain.errors import NotFound
 from ledger.domain.telemetry import read_messages
 from ledger.excursions import Watcher, watch_views
 from ledger.ports import StoredEvent
@@ -271,7 +272,7 @@ def test_an_excursion_is_captured_also_when_the_key_that_bound_was_revoked(shipm
 def test_a_watcher_that_was_stopped_between_saving_and_capturing_captures_once(shipment: Shipment) -> None:
     shipment.report(degrees(START_MS, 5, 9, 5))
     (watched,) = shipment.node.store.due_watches(limit=9)
-    shipment.watcher.fold(watched)
+    shipment.watcher.fold([watched])
     (opened, closed) = shipment.node.store.due_excursion_events(limit=9)
     shipment.watcher.capture(opened)
     shipment.node.store.finish_excursion_event(opened.number, "due")  # stopped before this was saved
@@ -287,11 +288,30 @@ def test_readings_that_come_while_others_are_folded_are_folded_too(shipment: Shi
     shipment.report(degrees(START_MS, 5, 6))
     (watched,) = shipment.node.store.due_watches(limit=9)
     shipment.report(degrees(START_MS + 2 * MINUTE, 9))
-    with pytest.raises(Conflict, match="more readings came"):
-        shipment.watcher.fold(watched)
+    shipment.watcher.fold([watched])
+    assert [w.watch for w in shipment.node.store.due_watches(limit=9)] == [watched.watch]
     shipment.watch()
     assert shipment.view()["quantities"]["temperature"]["count"] == 3
     assert len(shipment.events(VIAL)) == 1
+
+
+def test_altered_messages_of_one_carrier_do_not_stop_the_watch_over_the_others(
+    shipment: Shipment, store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = LOGGER + "2"
+    activate(shipment.world, carrier_id=other)
+    bind_carrier(shipment.node, shipment.key, other, "urn:truck:7", "vaccine-2-8")
+    now_ms = shipment.world.clock.now_ms + MINUTE
+    shipment.report(degrees(now_ms, 9))
+    engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE telemetry SET raw = substr(raw, 2)"))
+    engine.dispose()
+    message = reported("one", 1, now_ms, *degrees(now_ms, 9), of=other)
+    take_messages(shipment.node, read_messages(message))
+    shipment.watch()
+    assert len(shipment.events("urn:truck:7")) == 1
+    assert f"the readings of {LOGGER} cannot be folded" in caplog.text
 
 
 def test_an_event_that_capture_refuses_is_kept_with_its_problem_and_does_not_stop_the_others(
@@ -299,7 +319,7 @@ def test_an_event_that_capture_refuses_is_kept_with_its_problem_and_does_not_sto
 ) -> None:
     shipment.report(degrees(START_MS, 5, 9, 5))
     (watched,) = shipment.node.store.due_watches(limit=9)
-    shipment.watcher.fold(watched)
+    shipment.watcher.fold([watched])
     opened, _ = shipment.node.store.due_excursion_events(limit=9)
     document = json.loads(opened.document)
     document["epcisBody"]["eventList"][0]["disposition"] = "lukewarm"

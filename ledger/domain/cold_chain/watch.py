@@ -150,17 +150,6 @@ def fold(profile: Profile, watch: Watch, reading: Reading) -> tuple[Watch, tuple
     return replace(watch, tallies={**watch.tallies, **tallies}), tuple(found)
 
 
-def fold_all(
-    profile: Profile, readings: Iterable[Reading], watch: Watch | None = None
-) -> tuple[Watch, tuple[Found, ...]]:
-    """As `fold` for many readings, which may stand in any order here."""
-    watch, found = watch or Watch(), list[Found]()
-    for reading in sorted(readings):
-        watch, new = fold(profile, watch, reading)
-        found += new
-    return watch, tuple(found)
-
-
 def advance(profile: Profile, watch: Watch, now_ms: int) -> tuple[Watch, tuple[Found, ...]]:
     """The watch as it stands at `now_ms` when no further reading came until then.
 

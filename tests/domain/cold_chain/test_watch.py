@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.domain.cold_chain.calm import fold_all
 from ledger.domain.cold_chain.kinetics import ShelfLife, ageing_rate, mean_kinetic_temperature
 from ledger.domain.cold_chain.profile import (
     AccuracyBand,
@@ -31,7 +32,6 @@ from ledger.domain.cold_chain.watch import (
     condition,
     condition_of,
     fold,
-    fold_all,
     mkt_now,
     shelf_life_now,
     watch_from_json,
@@ -56,7 +56,7 @@ def readings(*pairs: tuple[int, float], quantity: Quantity = "temperature") -> l
 
 
 def changes(rules: Profile, of: Sequence[Reading]) -> list[tuple[str, str]]:
-    _, found = fold_all(rules, of)
+    _, found = fold_all(rules, sorted(of))
     return [(change.kind, change.excursion.rule) for change in found if isinstance(change, Change)]
 
 
@@ -168,6 +168,37 @@ def test_excursions_are_those_of_the_second_by_second_definition(
     assert timeless(got) == timeless(expected)
     closed = [c.excursion for c in got if c.kind == "closed"]
     assert sorted(closed, key=str) == sorted((c.excursion for c in expected if c.kind == "closed"), key=str)
+
+
+two_quantities = st.lists(
+    st.tuples(st.integers(0, 40), st.sampled_from(["temperature", "humidity"]), st.integers(3, 9)),
+    max_size=30,
+)
+
+
+@given(profiles, two_quantities, st.booleans())
+def test_many_readings_folded_at_once_come_to_what_each_in_turn_comes_to(
+    rules: Profile, steps: list[tuple[int, Quantity, int]], is_calm: bool
+) -> None:
+    limits = [Rule(r.name + "h", "humidity", r.bound, r.mode, r.delay_ms) for r in rules.rules]
+    wide = (
+        Rule("heat", "temperature", Bound("at_least", 9000), "instant"),
+        Rule("cold", "temperature", Bound("below", 3000), "instant"),
+    )
+    rules = replace(
+        rules,
+        rules=wide if is_calm else (*rules.rules, *limits),
+        mkt=MktLimit(7000, 60_000, 3),
+        shelf_life=ShelfLife("q10", 10**9, 5000, Decimal(3)),
+    )
+    at_ms = [1000 * sum(pause for pause, _, _ in steps[: n + 1]) for n in range(len(steps))]
+    found = {(ms, quantity): 1000 * value for ms, (_, quantity, value) in zip(at_ms, steps, strict=True)}
+    journey = [Reading(*place, milli) for place, milli in sorted(found.items())]
+    in_turn, told = Watch(), list[object]()
+    for reading in journey:
+        in_turn, new = fold(rules, in_turn, reading)
+        told += new
+    assert fold_all(rules, journey) == (in_turn, tuple(told))
 
 
 @given(profiles, journeys, st.data())
