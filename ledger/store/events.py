@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, select, tuple_, update
 
 from ledger.domain.errors import NotFound
 from ledger.domain.event_facts import Facts
@@ -23,6 +24,11 @@ from ledger.store.parts import read_parts
 from ledger.store.records import read_records, write_records
 
 _EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
+# Statements of every capture: what is put together once costs little to run.
+_LOCK_HEAD = select(tables.log_head.c.size, tables.log_head.c.recorded_at_ms).with_for_update()
+_MOVE_HEAD = update(tables.log_head).values(
+    size=bindparam("new_size"), recorded_at_ms=bindparam("new_recorded_at_ms")
+)
 _LINKS_WINDOW = 512  # events whose links are in memory at once
 
 
@@ -38,7 +44,7 @@ class _Append:
     def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
         wanted = set(identities)
         event_ids = sorted({identity.event_id for identity in wanted})
-        rows = rows_where_in(self._connection, select(*event_columns()), _EVENT.event_id, event_ids)
+        rows = rows_where_in(self._connection, _whole_events(), _EVENT.event_id, event_ids)
         found = {event.identity: event for event in map(to_event, rows)}
         return {identity: event for identity, event in found.items() if identity in wanted}
 
@@ -124,11 +130,10 @@ class Events(Database):
         with self.writing() as connection:
             # On PostgreSQL this lock makes leaf order and commit order the same, so that no
             # reader ever sees leaf n + 1 without leaf n. SQLite has one writer anyway.
-            head = select(tables.log_head.c.size, tables.log_head.c.recorded_at_ms).with_for_update()
-            append = _Append(connection, *connection.execute(head).one())
+            append = _Append(connection, *connection.execute(_LOCK_HEAD).one())
             yield append
             connection.execute(
-                update(tables.log_head).values(size=append.size, recorded_at_ms=append.recorded_at_ms)
+                _MOVE_HEAD, {"new_size": append.size, "new_recorded_at_ms": append.recorded_at_ms}
             )
 
     def log_size(self) -> int:
@@ -158,7 +163,7 @@ class Events(Database):
 
     def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
         with self.reading() as connection:
-            rows = rows_where_in(connection, select(*event_columns()), _EVENT.log_index, sorted(indices))
+            rows = rows_where_in(connection, _whole_events(), _EVENT.log_index, sorted(indices))
             return sorted(map(to_event, rows), key=lambda event: event.log_index)
 
     def item_events(self, key: bytes, size: int, *, start: int = 0, limit: int) -> list[StoredEvent]:
@@ -271,6 +276,11 @@ def event_columns(event: FromClause = tables.event) -> list[ColumnElement[Any]]:
         .scalar_subquery()
     )
     return [*event.c, body]
+
+
+@cache
+def _whole_events() -> Select[*tuple[Any, ...]]:
+    return select(*event_columns())
 
 
 def to_event(row: Sequence[Any]) -> StoredEvent:

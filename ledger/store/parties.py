@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.errors import Conflict, NotFound
@@ -17,6 +17,9 @@ from ledger.store.index import index_master_data
 
 _PARTY, _KEY, _PREFIX = tables.party.c, tables.api_key.c, tables.prefix.c
 _PINNED, _MASTER = tables.pinned.c, tables.master_data.c
+# Statements of every request: what is put together once costs little to run.
+_ONE_PARTY = select(tables.party).where(_PARTY.party_id == bindparam("wanted"))
+_ONE_KEY = select(tables.api_key).where(_KEY.key_id == bindparam("wanted"))
 _ACCOUNT_BYTES = 20
 
 
@@ -30,7 +33,7 @@ class Parties(Database):
 
     def party(self, party_id: str) -> Party | None:
         with self.reading() as connection:
-            row = connection.execute(select(tables.party).where(_PARTY.party_id == party_id)).one_or_none()
+            row = connection.execute(_ONE_PARTY, {"wanted": party_id}).one_or_none()
         return Party(*row) if row else None
 
     def parties(self) -> list[Party]:
@@ -44,7 +47,7 @@ class Parties(Database):
 
     def api_key(self, key_id: bytes) -> ApiKey | None:
         with self.reading() as connection:
-            row = connection.execute(select(tables.api_key).where(_KEY.key_id == key_id)).one_or_none()
+            row = connection.execute(_ONE_KEY, {"wanted": key_id}).one_or_none()
         return ApiKey(*row) if row else None
 
     def revoke_api_key(self, key_id: bytes, revoked_ms: int) -> None:

@@ -330,6 +330,9 @@ def test_bulk_rows_keep_every_character_byte_and_missing_value(store: SqlStore) 
         "a,b",
         " x ",
         "\n\t",
+        "\r\n",
+        "\\N",
+        "\\.\n",
         "溯源 😀",
         "'; --",
         "%s %(a)s :b",
@@ -342,6 +345,8 @@ def test_bulk_rows_keep_every_character_byte_and_missing_value(store: SqlStore) 
         insert_rows(connection, tables.capture_job, rules)
         numbers = [("n", number, 1) for number in (-1.7976931348623157e308, -0.5, 5e-324, 0.1, 1e22)]
         insert_rows(connection, tables.event_number, numbers)
+        names = [(f"text {n}", text) for n, text in enumerate(texts)]
+        insert_rows(connection, tables.pinned, names, "keep")
 
     with store.reading() as connection:
         assert sorted(connection.execute(select(tables.api_key)).all()) == rows
@@ -350,5 +355,7 @@ def test_bulk_rows_keep_every_character_byte_and_missing_value(store: SqlStore) 
         }
         jobs = connection.execute(select(tables.capture_job)).all()
         assert sorted(jobs) == sorted(rules)
+        kept = select(tables.pinned).where(tables.pinned.c.name.like("text %"))
+        assert set(connection.execute(kept).all()) == set(names)
         found = connection.execute(select(tables.event_number).order_by(tables.event_number.c.number)).all()
         assert found == numbers
