@@ -9,9 +9,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.domain.cold_chain.calm import fold_all
 from ledger.domain.cold_chain.curve import Band, Curve, Point, bands, figures, find_gaps, thin
 from ledger.domain.cold_chain.reading import Reading
-from ledger.domain.cold_chain.watch import fold_all
 from ledger.profiles import find_profile
 
 HOLD = 10
