@@ -11,6 +11,7 @@ import pytest
 from ledger.domain.cold_chain.excursion_event import time_text
 from tests.carriers import LOGGER, degrees, public_of, reported, says
 from tests.mqtt.broker import Broker
+from tests.services.receiver import run_receiver
 from tests.services.world import SGTIN, SSCC, document, made
 from tests.stories.conftest import ended
 from tests.stories.node_process import NodeProcess, wait_for
@@ -43,8 +44,12 @@ def packed(parent: str, child: str) -> dict[str, Any]:
 def test_a_vial_on_a_warm_pallet_proves_it_although_the_listener_was_killed(
     tmp_path: Path, broker: Broker
 ) -> None:
-    node = NodeProcess(tmp_path / "node", {"SUYUAN_MQTT_URL": f"mqtt://127.0.0.1:{broker.port}"})
-    with ended(node), httpx.Client(base_url=node.url, timeout=60) as client:
+    settings = {
+        "SUYUAN_MQTT_URL": f"mqtt://127.0.0.1:{broker.port}",
+        "SUYUAN_WEBHOOK_LOCAL_HOSTS": "127.0.0.1",
+    }
+    node = NodeProcess(tmp_path / "node", settings)
+    with ended(node), httpx.Client(base_url=node.url, timeout=60) as client, run_receiver() as desk:
         node.start()
         client.headers["Authorization"] = f"Bearer {node.admin_key}"
         history = document(made("V1"), packed(CASE, VIAL), packed(SSCC, CASE))
@@ -59,6 +64,9 @@ def test_a_vial_on_a_warm_pallet_proves_it_although_the_listener_was_killed(
         binding = {"to": SSCC, "profile": "vaccine-2-8"}
         from_ms = client.post("/carriers/bindings", params=BY_ID, json=binding).json()["from_ms"]
 
+        policy = {"steps": [{"webhook": desk.url}]}
+        assert client.put("/alarms/policies/desk", json=policy).status_code == 200
+
         # It measures each second; the listener is killed on the way, and started again by the node.
         readings = degrees(from_ms, 5, 6, 8.5, 9.5, step_ms=1000)
         broker.send([reported("one", 1, from_ms + 1000, *readings[:2])])
@@ -66,14 +74,21 @@ def test_a_vial_on_a_warm_pallet_proves_it_although_the_listener_was_killed(
         node.kill("listener")
         broker.send([reported("one", 2, from_ms + 3000, *readings[2:])])
         wait_for("the readings after the kill", lambda: telemetry(client)["messages"] == 2)
-        (alarm,) = wait_for("the alarm", lambda: sensor_events(client), ALARM_SECONDS)
-        assert (alarm["eventTime"], alarm["disposition"]) == (time_text(from_ms + 2000), "non_conformant")
+        (told,) = wait_for("the alarm", lambda: desk.received, ALARM_SECONDS)
+        (event,) = wait_for("its event", lambda: sensor_events(client), ALARM_SECONDS)
+        assert (event["eventTime"], event["disposition"]) == (time_text(from_ms + 2000), "non_conformant")
+        alarm = json.loads(told.body)
+        assert (alarm["to"], alarm["rule"], alarm["began_ms"]) == (SSCC, "heat", from_ms + 2000)
         broker.send([reported("one", 3, from_ms + 4000, *degrees(from_ms + 4000, 5))])
         wait_for("the end of it", lambda: len(sensor_events(client)) == 2)
 
         # The receiver scans the vial, and a regulator proves what it says.
         (watch,) = client.get("/carriers/watches", params=BY_ID).json()
         assert [(e["rule"], e["peak"]) for e in watch["excursions"]] == [("heat", 9.5)]
+        words = {"name": "李梅", "reason": "the door stood open"}
+        done = client.post(f"/alarms/{alarm['id']}/acknowledge", json=words).json()
+        assert (done["state"], done["acknowledged"]["event"]) == ("over", "captured")
+        assert len(desk.received) == 1
         bundle = wait_for("the bundle", lambda: bundle_of_vial(client, events=4))
         path = tmp_path / "vial.bundle.json"
         path.write_bytes(bundle)
