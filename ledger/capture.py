@@ -6,14 +6,14 @@ When `capture` returns, the events are durable; anchoring follows later and is n
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ledger import fast_json
-from ledger.domain import canonical_json
 from ledger.domain.access import claimed_uris
+from ledger.domain.canonical_json import JsonValue
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
 from ledger.domain.epc_format import new_company_prefixes
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
@@ -318,7 +318,7 @@ def _keep_company_prefixes(node: Node, batch: Append, drafts: Iterable[Draft]) -
 
 def sign_receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable[StoredEvent]) -> str:
     """The node's signed promise: these commitments stand at these indices and will be anchored in time."""
-    promise: Mapping[str, Any] = {
+    promise: dict[str, JsonValue] = {
         "captureID": capture_id,
         "logId": node.log.log_id.hex(),
         "capturedAt": captured_ms,
@@ -328,4 +328,4 @@ def sign_receipt(node: Node, capture_id: str, captured_ms: int, events: Iterable
             for e in sorted(events, key=lambda e: e.log_index)
         ],
     }
-    return node.signer.sign(f"{RECEIPT_FORMAT}\n{canonical_json.encode(promise).decode()}\n")
+    return node.signer.sign(f"{RECEIPT_FORMAT}\n{fast_json.encode(promise).decode()}\n")

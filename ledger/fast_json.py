@@ -32,9 +32,8 @@ def _is_written_alike(value: dict[str, JsonValue] | list[JsonValue]) -> bool:
     if isinstance(value, dict) and not "".join(value).isascii():
         return False
     for member in value.values() if isinstance(value, dict) else value:
-        if isinstance(member, dict | list):
-            if not _is_written_alike(member):
-                return False
-        elif type(member) not in _SCALARS:
+        if type(member) not in _SCALARS and not (
+            isinstance(member, (dict, list)) and _is_written_alike(member)
+        ):
             return False
     return True

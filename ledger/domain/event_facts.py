@@ -198,7 +198,7 @@ def _add_extensions(
 
 def _scalars(value: JsonValue) -> Iterable[JsonValue]:
     listed = value if isinstance(value, list) else [value]
-    return (entry for entry in listed if isinstance(entry, str | int | float))
+    return (entry for entry in listed if isinstance(entry, (str, int, float)))
 
 
 def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
@@ -214,7 +214,7 @@ def _add_scalar(
 ) -> None:
     if isinstance(value, bool):
         texts.add((name, "true" if value else "false"))
-    elif isinstance(value, int | float):
+    elif isinstance(value, (int, float)):
         numbers.add((name, float(value)))
     elif isinstance(value, str):
         texts.add((name, value))

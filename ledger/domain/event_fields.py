@@ -343,7 +343,7 @@ _TIME = re.compile(
 
 
 def _parse_number(value: JsonValue, _: Prefixes) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Invalid(f"expected a number, found {kind_of(value)}")
     return Decimal(value) if isinstance(value, int) else Decimal(repr(value))
 

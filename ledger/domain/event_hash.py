@@ -290,7 +290,7 @@ def _plain(value: str | bool | int | float) -> str:
     """A value of unknown type, by its looks: XML knows extensions only as text, and must hash alike."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return _number(Decimal(repr(value)))
     text = value.strip()
     if _NUMBER.fullmatch(text):
