@@ -10,6 +10,7 @@ from api.i18n.phrases import BIZ_STEPS, BIZ_TRANSACTIONS, DISPOSITIONS, ERROR_RE
 from api.names import Names, Text, element_string, short_code
 from api.pages import Translate
 from ledger.domain.alarms import acknowledged_in
+from ledger.domain.decision import decision_of
 from ledger.domain.events import (
     AggregationEvent,
     AssociationEvent,
@@ -154,6 +155,9 @@ def _facts(event: Event, entry: TimelineEntry, c: Context) -> Iterator[Fact]:
         if ends:
             parties = dict.fromkeys(c.names.of(end.uri) or element_string(end.uri) for end in ends)
             yield Fact(c.t(label), tuple(map(Text, parties)))
+    if decision := decision_of(event):
+        yield Fact(c.t("decision"), (Text(c.t(f"decision_{decision.choice}")), Text(decision.reason)))
+        yield Fact(c.t("decided_by"), (Text(decision.name),))
     if entry.readings:
         yield Fact(c.t("temperature"), tuple(Text(show_span(reading)) for reading in entry.readings))
 

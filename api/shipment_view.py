@@ -4,7 +4,7 @@ from typing import Any
 
 from api.i18n import Language
 from api.i18n.phrases import BIZ_STEPS, DISPOSITIONS
-from api.names import Names, element_string
+from api.names import Names, Text, element_string
 from api.pages import translator
 from ledger.domain.cold_chain.curve import Curve, Figures, bands
 from ledger.domain.cold_chain.profile import Profile
@@ -17,9 +17,9 @@ from ledger.shipment import Custody, LegExcursion, Shipment, Stretch
 
 def shipment_view(node: Node, shipment: Shipment, language: Language) -> dict[str, Any]:
     """What `GET /telemetry/curve` answers; values are in the quantity's unit, times in milliseconds."""
-    mentioned = {shipment.uri} | {custody.place for custody in shipment.custody}
+    mentioned = {shipment.uri} | {custody.place for custody in shipment.custody if custody.place}
     mentioned |= {via.uri for held in (*shipment.custody, *_legs(shipment)) for via in held.path}
-    mentioned |= set(map(class_uri, filter(None, mentioned)))
+    mentioned |= set(map(class_uri, mentioned))
     names = Names(language, node.store.master_data(sorted(mentioned)))
     return {
         "id": shipment.uri,
@@ -109,7 +109,7 @@ def _excursion(excursion: LegExcursion, profile: Profile) -> dict[str, Any]:
 
 def _custody(custody: Custody, names: Names) -> dict[str, Any]:
     event = custody.event
-    place = names.place(custody.place)
+    place = names.place(custody.place) if custody.place else Text("")
     return {
         "at_ms": custody.at_ms,
         "step": event.biz_step,
@@ -118,7 +118,21 @@ def _custody(custody: Custody, names: Names) -> dict[str, Any]:
         "place": custody.place,
         "place_says": place.text or place.code,
         "event_id": event.event_id,
+        "decision": _decision(custody, names),
         "via": [_via(via, names) for via in custody.path],
+    }
+
+
+def _decision(custody: Custody, names: Names) -> dict[str, str] | None:
+    decision = custody.decision
+    if decision is None:
+        return None
+    says = translator(names.language)(f"decision_{decision.choice}")
+    return {
+        "decision": decision.choice,
+        "says": says,
+        "reason": decision.reason,
+        "name": decision.name,
     }
 
 

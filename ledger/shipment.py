@@ -1,4 +1,4 @@
-"""A shipment: what carriers measured of an item on its way, and through whose hands it went.
+"""A shipment: what carriers measured of an item on its way, whose hands it went through, what they decided.
 
 A carrier is on the item itself, or on the case, pallet or container that the item was inside; it speaks for
 the item as long as both hold. Each such time of a watched carrier is a *leg*. What is told here comes from
@@ -7,24 +7,27 @@ the store: it is proved by the item's bundle and by the seals of the readings, n
 Bounded: `LEGS_MAX` legs, `READINGS_MAX` readings, `CUSTODY_MAX` events; what was cut off is said.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ledger.capture import capture
 from ledger.domain.carriers import Binding
 from ledger.domain.cold_chain.curve import COLUMNS_MAX, Curve, Figures, figures, thin
 from ledger.domain.cold_chain.profile import Profile
 from ledger.domain.cold_chain.reading import Quantity
 from ledger.domain.cold_chain.watch import Condition, Excursion
+from ledger.domain.decision import Decision, decision_document, decision_of
 from ledger.domain.errors import Invalid
 from ledger.domain.events import Event
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.trace import LoggedEvent, Stay, Via, declared_wrong, stays, trace
 from ledger.excursions import EXCURSIONS_SHOWN_MAX
-from ledger.history import ITEM_EVENTS_MAX, logged_events
+from ledger.history import ITEM_EVENTS_MAX, logged_events, read_stored
 from ledger.node import Node
-from ledger.ports import Store, WatchedBinding
+from ledger.ports import ApiKey, Store, WatchedBinding
 from ledger.telemetry import points_between
 
 LEGS_MAX: Final = 20
@@ -84,7 +87,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """A step that the item, or what it was inside, took at a place."""
+    """A step that the item, or what it was inside, took at a place; or a decision about it, at any."""
 
     event: Event
     path: tuple[Via, ...]
@@ -92,6 +95,10 @@ class Custody:
     @property
     def at_ms(self) -> int:
         return _ms(self.event.event_time)
+
+    @property
+    def decision(self) -> Decision | None:
+        return decision_of(self.event)
 
     @property
     def place(self) -> str:
@@ -177,6 +184,25 @@ def look_up_shipment(
     custody, all_custody = _custody(uri, past)
     complete = complete and all_custody and all(stretch.complete for stretch in stretches)
     return Shipment(uri, start, stop, columns, tuple(stretches), custody, complete)
+
+
+def record_decision(
+    node: Node, key: ApiKey, text: str, decision: Decision, place: str = "", event_id: str = ""
+) -> str:
+    """Capture that goods were accepted or rejected now; the eventID. `place` is where, a GLN in any spelling.
+
+    Everybody may say so of any item that they have in hand. Who gives an `event_id` (a urn:uuid:) may call
+    again after an answer that was lost: the decision is recorded once. Raises Invalid for what is no
+    identifier, Conflict for an eventID that stands for something else.
+    """
+    uri = parse_identifier(text).uri
+    for stored in node.store.events_by_id(event_id) if event_id else ():
+        event = read_stored(stored)
+        if event and decision_of(event) == decision and uri in {item for item, _ in event.items()}:
+            return event_id
+    event_id = event_id or f"urn:uuid:{uuid.UUID(bytes=node.random_bytes(16), version=4)}"
+    capture(node, key, decision_document(uri, decision, place, event_id, node.clock()).encode())
+    return event_id
 
 
 def _stop(leg: Leg, now_ms: int) -> int:
@@ -278,7 +304,7 @@ def _custody(uri: str, past: _Past) -> tuple[tuple[Custody, ...], bool]:
         and entry.event.biz_step not in (None, "sensor_reporting")
         and all(via.kind == "inside" for via in entry.path)
     ]
-    placed = [custody for custody in found if custody.place]
+    placed = [custody for custody in found if custody.place or custody.decision]
     return tuple(placed[-CUSTODY_MAX:]), traced.complete and len(placed) <= CUSTODY_MAX
 
 

@@ -6,17 +6,20 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from api.dependencies import ApiKeyDep, Id, NodeDep
 from api.i18n import choose_language
 from api.media_types import JSON
 from api.routes.epcis.bodies import read_body
+from api.routes.epcis.protocol import problems
 from api.shipment_view import shipment_view
 from ledger.domain.cold_chain.curve import COLUMNS_MAX
 from ledger.domain.cold_chain.reading import from_milli
+from ledger.domain.decision import parse_decision
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
 from ledger.seals import list_seals, prove_reading, sealed_messages
-from ledger.shipment import look_up_shipment
+from ledger.shipment import look_up_shipment, record_decision
 from ledger.telemetry import check_not_all_refused, list_readings, take_messages
 
 router = APIRouter(
@@ -87,6 +90,27 @@ def get_curve(
     shipment = look_up_shipment(node, text, from_ms, to_ms, columns)
     view = shipment_view(node, shipment, choose_language(request))
     return Response(orjson.dumps(view), media_type=JSON, headers={"Cache-Control": "no-store"})
+
+
+class Decided(BaseModel):
+    id: Annotated[str, Field(max_length=2048)]
+    decision: Annotated[str, Field(max_length=20)]
+    reason: Annotated[str, Field(max_length=2000)]
+    name: Annotated[str, Field(max_length=2000)]
+    place: Annotated[str, Field(max_length=2048)] = ""
+    event_id: Annotated[str, Field(alias="eventID", max_length=200)] = ""
+
+
+@router.post("/telemetry/decisions", status_code=201, responses=problems(401, 409))
+def post_decision(node: NodeDep, key: ApiKeyDep, decided: Decided) -> dict[str, str]:
+    """A receiver's decision about an item: `accept` or `reject`, with reason and name, and perhaps the place.
+
+    It is captured as an event (accepting, conformant; or inspecting, non_conformant) and stands in the item's
+    history. Sent again with the same `eventID` (urn:uuid:...) it is recorded once.
+    """
+    decision = parse_decision(decided.decision, decided.reason, decided.name)
+    event_id = record_decision(node, key, decided.id, decision, decided.place, decided.event_id)
+    return {"eventID": event_id}
 
 
 @router.get("/telemetry/seals", responses=_NOT_YOURS)

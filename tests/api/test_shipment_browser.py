@@ -105,3 +105,19 @@ def test_the_page_fits_and_can_be_read(page: Page, width: int, language: str) ->
     expect(page.locator("#none")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(FAINT_TEXT) == []
+
+
+def test_a_receiver_rejects_the_vial_and_its_history_says_why_in_both_languages(
+    page: Page, client: httpx.Client
+) -> None:
+    page.goto(f"{PATH}&lang=en")
+    page.locator("[name=reason]").fill("9.5 °C <in> transit")
+    page.locator("[name=name]").fill("Li Hua")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.locator("#message")).to_have_text("The decision is recorded.")
+    expect(page.locator("#decisions li")).to_contain_text("9.5 °C <in> transit")
+    english, chinese = (
+        client.get("/item", params={"id": VIAL, "lang": language}).text for language in ("en", "zh")
+    )
+    for text, words in ((english, ("Rejected", "Decided by")), (chinese, ("拒收", "决定人"))):
+        assert all(word in text for word in (*words, "9.5 °C &lt;in&gt; transit", "Li Hua"))

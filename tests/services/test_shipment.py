@@ -5,9 +5,10 @@ import pytest
 from ledger.carriers import bind_carrier, enrol_carrier
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.cold_chain.watch import Condition
-from ledger.domain.errors import Invalid
+from ledger.domain.decision import Decision
+from ledger.domain.errors import Conflict, Invalid
 from ledger.domain.telemetry import read_messages
-from ledger.shipment import READINGS_MAX, has_legs, look_up_shipment
+from ledger.shipment import READINGS_MAX, has_legs, look_up_shipment, record_decision
 from ledger.telemetry import take_messages
 from tests.carriers import LOGGER, degrees, public_of, reported
 from tests.services.test_excursions import CASE, MINUTE, OTHER, VIAL, Shipment
@@ -115,3 +116,16 @@ def test_messages_that_tell_one_reading_twice_count_it_once(shipment: Shipment) 
     take_messages(shipment.node, read_messages(again))
     (leg,) = look_up_shipment(shipment.node, SGTIN + "V1", START_MS, START_MS + 2 * MINUTE).stretches
     assert (leg.series["temperature"][0].count, leg.series["temperature"][0].milli_max) == (2, 6000)
+
+
+def test_a_decision_is_recorded_once_and_stands_in_the_custody(shipment: Shipment) -> None:
+    node, key = shipment.node, shipment.world.keys["carrier"]
+    decision = Decision("reject", "9.5 °C", "Li")
+    event_id = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    for _ in range(2):
+        assert record_decision(node, key, VIAL, decision, "", event_id) == event_id
+        shipment.world.clock.now_ms += MINUTE
+    for uri, other in ((VIAL, Decision("accept", "9.5 °C", "Li")), (CASE, decision)):
+        with pytest.raises(Conflict):
+            record_decision(node, key, uri, other, "", event_id)
+    assert [custody.decision for custody in look_up_shipment(node, VIAL).custody] == [decision]

@@ -224,7 +224,8 @@ function placeFlags(c, view, span, width) {
   view.custody.forEach((custody, n) => {
     if (custody.at_ms < span.from || custody.at_ms > span.to) return;
     const at = LEFT + ((custody.at_ms - span.from) / (span.to - span.from)) * (width - LEFT - RIGHT);
-    const names = width < NAMES_WIDTH ? [] : [`${n + 1} ${custody.step_says} · ${custody.place_says}`, `${n + 1} ${custody.step_says}`];
+    const step = custody.decision?.says ?? custody.step_says;
+    const names = width < NAMES_WIDTH ? [] : [`${n + 1} ${step} · ${custody.place_says}`, `${n + 1} ${step}`];
     for (const text of [...names, `${n + 1}`]) {
       const wide = c.measureText(text).width + 10;
       const start = Math.max(LEFT, Math.min(at - 3, width - wide));

@@ -28,16 +28,20 @@ function tell(text, isBad = false) {
 async function ask(part) {
   asking?.abort();
   const mine = (asking = new AbortController());
+  let isLate = false;
+  const limit = setTimeout(() => ((isLate = true), mine.abort()), TIMEOUT_MS);
   const ratio = Math.min(2, window.devicePixelRatio || 1);
   const columns = Math.min(COLUMNS_MAX, Math.round(plotWidth($("curve")) * ratio));
   const query = new URLSearchParams({ id, columns, ...(part && { from_ms: Math.floor(part.from), to_ms: Math.ceil(part.to) }) });
   const headers = { Accept: "application/json", Authorization: `Bearer ${$("key").value.trim()}` };
   let answer;
   try {
-    answer = await fetch(`/telemetry/curve?${query}`, { headers, cache: "no-store", signal: AbortSignal.any([mine.signal, AbortSignal.timeout(TIMEOUT_MS)]) });
-  } catch (error) {
-    if (mine.signal.aborted) return null;
+    answer = await fetch(`/telemetry/curve?${query}`, { headers, cache: "no-store", signal: mine.signal });
+  } catch {
+    if (mine.signal.aborted && !isLate) return null;
     throw new Error(say("links_no_answer"));
+  } finally {
+    clearTimeout(limit);
   }
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(answer.status === 401 ? say("ship_need_key") : body.detail ?? `HTTP ${answer.status}`);
@@ -61,6 +65,7 @@ async function open() {
     showFigures();
     showExcursions();
     showCustody();
+    showDecisions();
     redraw();
   } catch (error) {
     $("shown").hidden = true;
@@ -214,12 +219,55 @@ function showCustody() {
   $("custody").replaceChildren(...view.custody.map(custody => {
     const item = element("li");
     const what = element("span");
-    what.append(element("b", custody.step_says), ` · ${custody.place_says}`);
+    what.append(element("b", custody.decision?.says ?? custody.step_says), custody.place_says && ` · ${custody.place_says}`);
     if (custody.via.length) what.append(element("small", via(custody.via)));
     item.append(element("span", stamp.format(custody.at_ms), "time"), what);
     return item;
   }));
 }
+
+function showDecisions() {
+  $("decisions").replaceChildren(...view.custody.filter(custody => custody.decision).map(({ at_ms: at, decision }) =>
+    element("li", say("ship_decided", { ...decision, time: stamp.format(at) }), decision.decision)));
+}
+
+// ---------------------------------------------------------------- the decision
+
+// As crypto.randomUUID, which browsers keep from pages without TLS.
+function randomUuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map(byte => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+let pending = null; // its eventID is made once, so that what is sent again counts once
+
+$("decide").addEventListener("submit", async event => {
+  event.preventDefault();
+  const form = event.target.elements;
+  const choice = event.submitter?.value ?? "";
+  if (!choice) return;
+  const said = { id: view.id, decision: choice, reason: form.reason.value, name: form.name.value, place: form.place.value.trim() };
+  if (JSON.stringify(said) !== pending?.said) pending = { said: JSON.stringify(said), eventID: `urn:uuid:${randomUuid()}` };
+  const body = JSON.stringify({ ...said, eventID: pending.eventID });
+  const headers = { Accept: "application/json", "Content-Type": "application/json", Authorization: `Bearer ${$("key").value.trim()}` };
+  for (const button of event.target.querySelectorAll("button")) button.disabled = true;
+  try {
+    const answer = await fetch("/telemetry/decisions", { method: "POST", headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+    if (!answer) throw new Error(say("links_no_answer"));
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `HTTP ${answer.status}`);
+    pending = null;
+    form.reason.value = "";
+    await open();
+    tell(say("ship_recorded"));
+  } catch (error) {
+    tell(error.message, true);
+  } finally {
+    for (const button of event.target.querySelectorAll("button")) button.disabled = false;
+  }
+});
 
 // ---------------------------------------------------------------- hands
 
