@@ -273,6 +273,13 @@ def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
         "import", help="put the records of a table (.csv, .xlsx): column id, and columns such as 1:URL"
     )
     importing.add_argument("file", type=Path, metavar="FILE")
+    importing.add_argument(
+        "--url", help="the node to put them on, elsewhere; the rows wait in FILE.queue until it has them"
+    )
+    importing.add_argument(
+        "--wait", type=_minutes, default=60, metavar="MINUTES", help="for that node to answer (default: 60)"
+    )
+    importing.add_argument("--dry-run", action="store_true", help="only say what would be done")
     _add_key(importing, "ledger.record_commands:run_import")
 
 
@@ -282,6 +289,16 @@ def _add_resolve(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     resolve.add_argument("id", metavar="ID", help="an identifier of any scheme, of any node")
     resolve.set_defaults(run="ledger.record_commands:run_resolve")
+
+
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if not 0 <= minutes <= _WAIT_MINUTES_MAX:
+        raise ValueError
+    return minutes
+
+
+_WAIT_MINUTES_MAX = 7 * 24 * 60
 
 
 def _millimetres(text: str) -> tuple[float, float]:

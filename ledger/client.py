@@ -109,6 +109,17 @@ class Client:
         """A capture job by its id."""
         return _read_job(self._get(f"/epcis/capture/{quote(capture_id, safe='')}"))
 
+    def change_records(self, batch: bytes, name: str = "", *, dry_run: bool = False) -> list[dict[str, Any]]:
+        """Make a batch of changes of records, {"changes": [...]}: the outcome of each, or its `fault`.
+
+        With a name it is made once, however often it is sent within seven days.
+        """
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": name} if name else {})
+        query = urlencode({"errors": "proceed", "dry_run": str(dry_run).lower()})
+        answer = self._request("POST", f"/records?{query}", headers, batch)
+        outcomes: list[dict[str, Any]] = json.loads(answer.body)["outcomes"]
+        return outcomes
+
     def event(self, event_id: str) -> Json:
         """One event by its eventID; of an event and its error declarations the first."""
         document = self._get(f"/epcis/events/{quote(event_id, safe='')}")

@@ -131,6 +131,18 @@ class StoredRecord:
     kept: str  # JSON, as `ledger.domain.records.write_kept` gives it; "[]" when it was deleted
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch of changes of records that was made, under the name that its sender gave it."""
+
+    party_id: str
+    name: str
+    digest: bytes  # of what was sent
+    made_ms: int
+    outcomes: bytes  # as `ledger.records` packs them
+    receipt: str
+
+
 KnownColumn = Literal["biz_step", "disposition", "read_point", "biz_location"]
 
 NO_PLACE: Final = (-1, -1)
@@ -176,6 +188,12 @@ class Append(Protocol):
 
     def put_records(self, records: Sequence[StoredRecord]) -> None:
         """Save the records, each in place of the one that stands under its identifier."""
+
+    def record_batch(self, party_id: str, name: str) -> StoredBatch | None:
+        """The batch that a party sent under this name, while it is kept."""
+
+    def add_record_batch(self, batch: StoredBatch, *, kept_from_ms: int) -> None:
+        """Keep a batch beside its changes; those made before `kept_from_ms` go."""
 
     def add_job(self, job: CaptureJob) -> None:
         """Record the capture job beside its events."""

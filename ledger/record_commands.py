@@ -3,11 +3,17 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
 
+from ledger.client import Client
 from ledger.commands import demo_key, opened_node
-from ledger.domain.errors import Invalid
+from ledger.config import Settings
+from ledger.domain.errors import Invalid, LedgerError
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.records import Change, Value, parse_values
 from ledger.domain.resolution import NodeUnreachable
@@ -15,8 +21,9 @@ from ledger.intake import errors_path
 from ledger.node import Node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
-from ledger.record_table import import_records, parse_column, value_json
-from ledger.records import change_record, read_record
+from ledger.record_queue import encode_changes, import_through_queue
+from ledger.record_table import Imported, import_records, parse_column, value_json
+from ledger.records import Changed, change_record, change_records, read_record
 from ledger.resolve import Resolver, check_usable
 
 
@@ -89,15 +96,59 @@ def run_resolve(arguments: argparse.Namespace) -> int:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    with _writing(arguments) as (node, key):
-        done = import_records(node, key, arguments.file)
+    done = _import_there(arguments) if arguments.url else _import_here(arguments)
+    words = " (nothing was changed: a dry run)" if arguments.dry_run else ""
     print(
         f"{arguments.file}: {done.registered} registered, {done.updated} updated, "
-        f"{done.unchanged} unchanged, {done.failed} failed"
+        f"{done.unchanged} unchanged, {done.failed} failed{words}"
     )
     if done.failed:
         print(f"  {errors_path(arguments.file)} says why", file=sys.stderr)
     return 1 if done.failed else 0
+
+
+def _import_here(arguments: argparse.Namespace) -> Imported:
+    with _writing(arguments) as (node, key):
+        return import_records(
+            lambda changes: change_records(node, key, changes, "proceed", dry_run=arguments.dry_run).outcomes,
+            arguments.file,
+        )
+
+
+def _import_there(arguments: argparse.Namespace) -> Imported:
+    key = arguments.key or demo_key(Settings.from_env(), arguments.role)
+    client = Client(
+        arguments.url, key, attempts=_QUICK_ATTEMPTS + arguments.wait, pause=_pause_for(arguments.file)
+    )
+    if arguments.dry_run:
+        return import_records(partial(_try_there, client), arguments.file)
+    return import_through_queue(client.change_records, arguments.file)
+
+
+def _try_there(client: Client, changes: Sequence[Change]) -> list[Changed | LedgerError]:
+    told = client.change_records(encode_changes(changes), dry_run=True)
+    return [
+        Invalid(t["fault"]) if "fault" in t else Changed(t["id"], t["outcome"], t["version"], t["logIndex"])
+        for t in told
+    ]
+
+
+_QUICK_ATTEMPTS: Final = 9
+"""So many are made in the first two minutes or so, and one a minute after that."""
+
+
+def _pause_for(path: Path) -> Callable[[float], None]:
+    """Waits, and says so when it gets long."""
+
+    def pause(seconds: float) -> None:
+        if seconds > _SAID_SECONDS:
+            print(f"{path}: the node does not answer; trying again in {seconds:.0f} s", file=sys.stderr)
+        time.sleep(seconds)
+
+    return pause
+
+
+_SAID_SECONDS: Final = 5.0
 
 
 @contextmanager

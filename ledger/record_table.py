@@ -6,21 +6,19 @@ batches. A row that cannot be put goes to FILE.errors.csv with the reason and do
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from ledger.domain.errors import Invalid, LedgerError, NotFound
+from ledger.domain.errors import Invalid, LedgerError
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.records import BATCH_MAX, PERMISSIONS, Change, Value, parse_values
 from ledger.intake import ErrorReport, Fault, errors_path
-from ledger.node import Node
-from ledger.ports import ApiKey
 from ledger.progress import ProgressBar
-from ledger.records import Changed, change_records
+from ledger.records import Changed
 from ledger.tabular import Row, read_table
 
 ID_COLUMN: Final = "id"
@@ -34,6 +32,10 @@ class Imported:
     updated: int
     unchanged: int
     failed: int
+
+    @property
+    def rows(self) -> int:
+        return self.registered + self.updated + self.unchanged + self.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +64,55 @@ def value_json(column: ColumnName, text: str) -> dict[str, Any]:
     return {"index": column.index, "type": column.type, "permissions": column.permissions, "data": text}
 
 
-def import_records(node: Node, submitter: ApiKey, path: Path) -> Imported:
-    """Put all records of the table; importing it again changes nothing.
-
-    An error of the node as a whole (StoreUnavailable, ForkDetected, ...) passes through: import again, and
-    what is put already stays. Raises Invalid when the file as a whole is not readable.
-    """
-    if not path.is_file():
-        raise NotFound(f"{path}: no such file")
-    report = ErrorReport(errors_path(path))
-    bar = ProgressBar(path.name, None, "rows")
-    counts: Counter[str] = Counter()
-    rows = _read_rows(path)
-    while piece := list(islice(rows, BATCH_MAX)):
-        counts.update(_put(node, submitter, piece, report))
-        bar.show(piece[-1].row.number)
-    bar.end(sum(counts.values()))
-    return Imported(*(counts[name] for name in ("registered", "updated", "unchanged", "failed")))
+PutChanges = Callable[[Sequence[Change]], Sequence[Changed | LedgerError]]
+"""Makes up to 2,000 changes, and says of each what it did or why it could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
-class _ReadRow:
+class ReadRow:
+    """A row, and the change that it asks for: None when it has faults."""
+
     row: Row
     change: Change | None
     faults: tuple[Fault, ...]
 
 
-def _read_rows(path: Path) -> Iterator[_ReadRow]:
+def import_records(put: PutChanges, path: Path) -> Imported:
+    """Put all records of the table; importing it again changes nothing.
+
+    An error of the node as a whole (StoreUnavailable, ForkDetected, ...) passes through: import again, and
+    what is put already stays. Raises Invalid when the file as a whole is not readable.
+    """
+    rows = read_rows(path)
+    report = ErrorReport(errors_path(path))
+    bar = ProgressBar(path.name, None, "rows")
+    done = put_rows(put, rows, lambda row, fault: report.add([row], fault), bar.show)
+    bar.end(done.rows)
+    return done
+
+
+def put_rows(
+    put: PutChanges,
+    rows: Iterable[ReadRow],
+    report: Callable[[Row, Fault], None],
+    show: Callable[[int], None] = lambda row_number: None,
+) -> Imported:
+    """Put rows in batches, and report each fault; `show` is told how far we are. Raises what `put` raises."""
+    counts: Counter[str] = Counter()
+    remaining = iter(rows)
+    while piece := list(islice(remaining, BATCH_MAX)):
+        counts.update(_put(put, piece, report))
+        show(piece[-1].row.number)
+    return imported(counts)
+
+
+def imported(counts: Mapping[str, int]) -> Imported:
+    """The counts of outcomes, and of "failed"."""
+    return Imported(*(counts.get(name, 0) for name in ("registered", "updated", "unchanged", "failed")))
+
+
+def read_rows(path: Path) -> Iterator[ReadRow]:
+    """The rows of a table of records. Raises NotFound, or Invalid when it is no such table."""
     numbers: dict[str, int] = {}
     column_of = cache(parse_column)
     for row in read_table(path):
@@ -97,7 +121,7 @@ def _read_rows(path: Path) -> Iterator[_ReadRow]:
         if change is not None and (first := numbers.setdefault(change.uri, row.number)) != row.number:
             faults = [Fault(ID_COLUMN, f"{change.uri} is already in row {first}: keep one")]
             change = None
-        yield _ReadRow(row, change, tuple(faults))
+        yield ReadRow(row, change, tuple(faults))
 
 
 def _change(row: Row, columns: dict[str, ColumnName]) -> tuple[list[Fault], Change | None]:
@@ -120,18 +144,18 @@ def _column_at(columns: Sequence[str], pointer: str) -> str:
     return columns[int(number)] if number else ""
 
 
-def _put(node: Node, submitter: ApiKey, piece: Iterable[_ReadRow], report: ErrorReport) -> Iterator[str]:
+def _put(put: PutChanges, piece: Iterable[ReadRow], report: Callable[[Row, Fault], None]) -> Iterator[str]:
     """What became of each row."""
     good = []
     for read in piece:
         for fault in read.faults:
-            report.add([read.row], fault)
+            report(read.row, fault)
         if read.change is None:
             yield "failed"
         else:
             good.append((read.row, read.change))
-    outcomes = change_records(node, submitter, [change for _, change in good], "proceed").outcomes
+    outcomes = put([change for _, change in good]) if good else ()
     for (row, _), outcome in zip(good, outcomes, strict=True):
         if isinstance(outcome, LedgerError):
-            report.add([row], Fault("", str(outcome)))
+            report(row, Fault("", str(outcome)))
         yield outcome.outcome if isinstance(outcome, Changed) else "failed"

@@ -4,7 +4,9 @@ A change is an entry of the log beside the events, so the bundle of an identifie
 see `ledger.domain.records`. A batch is one SQL transaction; when the call returns, it is durable.
 """
 
+import json
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,9 +31,11 @@ from ledger.domain.records import (
     write_kept,
 )
 from ledger.node import Node
-from ledger.ports import ApiKey, Append, EventIdentity, ItemLink, StoredEvent, StoredRecord
+from ledger.ports import ApiKey, Append, EventIdentity, ItemLink, StoredBatch, StoredEvent, StoredRecord
 
 PAGE_MAX: Final = 1_000
+BATCHES_KEPT_MS: Final = 7 * 24 * 3_600_000
+"""How long a batch is known by its name."""
 
 Outcome = Literal["registered", "updated", "deleted", "unchanged"]
 
@@ -53,6 +57,15 @@ class Batch:
     outcomes: tuple[Changed | LedgerError, ...]
     receipt: str
     """Signed note: these changes will be anchored in time. "" when nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchName:
+    """What its sender calls a batch, so that it is made once however often it is sent."""
+
+    text: str
+    digest: bytes
+    """Of what was sent: another batch must not pass for this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +124,21 @@ def change_record(node: Node, submitter: ApiKey, change: Change) -> Changed:
 
 
 def change_records(
-    node: Node, submitter: ApiKey, changes: Sequence[Change], error_behaviour: ErrorBehaviour = "rollback"
+    node: Node,
+    submitter: ApiKey,
+    changes: Sequence[Change],
+    error_behaviour: ErrorBehaviour = "rollback",
+    *,
+    name: BatchName | None = None,
+    dry_run: bool = False,
 ) -> Batch:
-    """Make up to 2,000 changes in one transaction.
+    """Make up to 2,000 changes in one transaction; with `dry_run` only say what they would do.
 
     A change that leaves a record as it is makes no entry, so putting the same again is harmless. With
     "rollback" any change that cannot be made raises NotAllowed or Invalid, with a problem for each, and
-    nothing is changed; with "proceed" the others are made. Raises TooLarge for a larger batch, ForkDetected
-    while the node does not write.
+    nothing is changed; with "proceed" the others are made. A batch with a `name` that its party sent in the
+    last seven days is not made again: what is told is what it did then, and Conflict is raised when it was
+    another one. Raises TooLarge for a larger batch, ForkDetected while the node does not write.
     """
     if len(changes) > BATCH_MAX:
         raise TooLarge(f"{len(changes)} changes, at most {BATCH_MAX} fit into a batch: split it")
@@ -126,9 +146,15 @@ def change_records(
     foreign = _find_foreign(node, submitter, changes)
     with node.store.append() as batch:
         now_ms = max(node.clock(), batch.recorded_at_ms)
+        kept_from_ms = now_ms - BATCHES_KEPT_MS
+        known = batch.record_batch(submitter.party_id, name.text) if name else None
+        if name and known and known.made_ms >= kept_from_ms:
+            return _as_made(name, known)
         drafts = _draft_all(node, batch, changes, foreign, now_ms)
         if error_behaviour == "rollback":
             _refuse(drafts)
+        if dry_run:
+            return Batch(tuple(d.outcome_at(d.log_index) if isinstance(d, _Draft) else d for d in drafts), "")
         fresh = [draft for draft in drafts if isinstance(draft, _Draft) and draft.is_change]
         capture_id = node.random_bytes(16).hex()
         events = [
@@ -142,9 +168,35 @@ def change_records(
         ]
         batch.put_records(records)
         receipt = sign_receipt(node, capture_id, now_ms, events) if events else ""
-    placed = {record.uri: record.log_index for record in records}
-    outcomes = [d.outcome_at(placed.get(d.uri, d.log_index)) if isinstance(d, _Draft) else d for d in drafts]
+        placed = {record.uri: record.log_index for record in records}
+        outcomes = [
+            d.outcome_at(placed.get(d.uri, d.log_index)) if isinstance(d, _Draft) else d for d in drafts
+        ]
+        if name:
+            kept = StoredBatch(submitter.party_id, name.text, name.digest, now_ms, _pack(outcomes), receipt)
+            batch.add_record_batch(kept, kept_from_ms=kept_from_ms)
     return Batch(tuple(outcomes), receipt)
+
+
+def _as_made(name: BatchName, known: StoredBatch) -> Batch:
+    if known.digest != name.digest:
+        raise Conflict(
+            f"{name.text!r} names another batch, which was made: give each batch a name of its own"
+        )
+    return Batch(tuple(_unpack(known.outcomes)), known.receipt)
+
+
+def _pack(outcomes: Sequence[Changed | LedgerError]) -> bytes:
+    """As it is kept: a list for each change, or the reason why it was not made."""
+    told = [
+        [o.uri, o.outcome, o.version, o.log_index] if isinstance(o, Changed) else str(o) for o in outcomes
+    ]
+    return zlib.compress(json.dumps(told).encode())
+
+
+def _unpack(packed: bytes) -> Iterator[Changed | LedgerError]:
+    for told in json.loads(zlib.decompress(packed)):
+        yield Invalid(told) if isinstance(told, str) else Changed(*told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ledger.domain.master_data import MasterData
 from ledger.domain.month import Month
 from ledger.domain.records import RECORD_ROLE
 from ledger.domain.rules import Part
-from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent, StoredRecord
+from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredBatch, StoredEvent, StoredRecord
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database, ledger_errors
@@ -21,7 +21,7 @@ from ledger.store.index import index_classes, index_facts
 from ledger.store.months import add_month
 from ledger.store.parties import read_master_data, write_master_data
 from ledger.store.parts import read_parts
-from ledger.store.records import read_records, write_records
+from ledger.store.records import read_batch, read_records, write_batch, write_records
 
 _EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
 # Statements of every capture: what is put together once costs little to run.
@@ -106,6 +106,14 @@ class _Append:
     @ledger_errors()
     def put_records(self, records: Sequence[StoredRecord]) -> None:
         write_records(self._connection, records)
+
+    @ledger_errors()
+    def record_batch(self, party_id: str, name: str) -> StoredBatch | None:
+        return read_batch(self._connection, party_id, name)
+
+    @ledger_errors()
+    def add_record_batch(self, batch: StoredBatch, *, kept_from_ms: int) -> None:
+        write_batch(self._connection, batch, kept_from_ms)
 
     @ledger_errors()
     def add_job(self, job: CaptureJob) -> None:

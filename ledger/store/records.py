@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
-from ledger.ports import StoredRecord
+from ledger.ports import StoredBatch, StoredRecord
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
 
 _RECORD = tables.identifier_record.c
+_BATCH = tables.record_batch.c
 _NOTHING = "[]"
 
 
@@ -21,6 +22,18 @@ def read_records(connection: Connection, uris: Sequence[str]) -> Mapping[str, St
 def write_records(connection: Connection, records: Sequence[StoredRecord]) -> None:
     rows = [(r.uri, r.version, r.log_index, r.party_id, r.kept) for r in records]
     insert_rows(connection, tables.identifier_record, sorted(rows), "replace")
+
+
+def read_batch(connection: Connection, party_id: str, name: str) -> StoredBatch | None:
+    query = select(tables.record_batch).where(_BATCH.party_id == party_id, _BATCH.name == name)
+    row = connection.execute(query).one_or_none()
+    return StoredBatch(*row) if row else None
+
+
+def write_batch(connection: Connection, batch: StoredBatch, kept_from_ms: int) -> None:
+    connection.execute(delete(tables.record_batch).where(_BATCH.made_ms < kept_from_ms))
+    row = (batch.party_id, batch.name, batch.digest, batch.made_ms, batch.outcomes, batch.receipt)
+    insert_rows(connection, tables.record_batch, [row])
 
 
 class Records(Database):

@@ -15,6 +15,13 @@ events), master_attribute (from master_data), carrier_heard, cold_watch, excursi
 registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
 1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last
 in their row.
+master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record,
+record_batch, link, carrier, carrier_binding, telemetry, telemetry_seal, telemetry_refusal,
+excursion_event. Statistics: resolution_count. Caches: log_node, map_tile, item_frontier, event_class,
+event_text, event_number (from events), master_attribute (from master_data), carrier_heard, cold_watch,
+excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
+Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts
+that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -654,6 +661,18 @@ identifier_record = Table(
     Column("party_id", Text, nullable=False),
     Column("kept", Text, nullable=False),  # JSON: values, with the salts of hidden ones; [] when deleted
     sqlite_with_rowid=False,
+)
+
+record_batch = Table(  # so that a batch that is sent again is not made again
+    "record_batch",
+    metadata,
+    Column("party_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Index("record_batch_by_time", "made_ms"),
 )
 
 link = Table(

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ledger.records import BATCHES_KEPT_MS
 from tests.api.conftest import Serve
 from tests.services.world import SGTIN, World, allocate_handles
 
@@ -98,3 +99,34 @@ def test_a_batch_takes_a_key_and_has_at_most_two_thousand_changes(world: World, 
     assert client.post("/records", json={"changes": [change("88.118.1001/a")]}).status_code == 401
     assert post(world, client, *[change("88.118.1001/a")] * 2_001).status_code == 400
     assert post(world, client).status_code == 400
+
+
+def test_a_batch_that_is_sent_again_under_its_name_is_not_made_again(
+    world: World, client: httpx.Client
+) -> None:
+    key = {"Authorization": f"Bearer {world.texts['factory']}", "Idempotency-Key": "monday/1"}
+    sent = {"changes": [change("88.118.1001/a"), change("88.118.1002/of-another")]}
+    first = client.post("/records?errors=proceed", json=sent, headers=key)
+    assert first.json()["outcomes"][0]["outcome"] == "registered"
+    assert "may not speak for" in first.json()["outcomes"][1]["fault"]
+    post(world, client, change("88.118.1001/a", "delete"))
+
+    assert client.post("/records?errors=proceed", json=sent, headers=key).json() == first.json()
+    assert client.get("/records", params={"id": "88.118.1001/a"}).status_code == 404
+    other = {"changes": [change("88.118.1001/b")]}
+    assert client.post("/records?errors=proceed", json=other, headers=key).status_code == 409
+    carrier = key | {"Authorization": f"Bearer {world.texts['carrier']}"}
+    theirs = client.post("/records?errors=proceed", json=sent, headers=carrier).json()["outcomes"]
+    assert [outcome.get("outcome") for outcome in theirs] == [None, "registered"]
+
+    world.clock.now_ms += BATCHES_KEPT_MS + 1
+    again = client.post("/records?errors=proceed", json=sent, headers=key).json()["outcomes"][0]
+    assert (again["outcome"], again["version"]) == ("registered", 3)
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(world: World, client: httpx.Client) -> None:
+    told = post(world, client, change("88.118.1001/a"), query="?dry_run=true").json()
+    assert (told["outcomes"][0]["outcome"], told["receipt"]) == ("registered", "")
+    refused = post(world, client, change("88.118.1002/a"), query="?dry_run=true")
+    assert refused.status_code == 403
+    assert world.node.store.log_size() == 0
