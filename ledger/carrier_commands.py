@@ -16,6 +16,7 @@ from ledger.carriers import (
     give_carrier,
     list_bindings,
     list_carriers,
+    order_carrier,
     revoke_carrier,
     rotate_key,
 )
@@ -94,6 +95,13 @@ def run_give(arguments: argparse.Namespace) -> int:
     with as_party(arguments) as (node, key):
         carrier = give_carrier(node, key, arguments.id, arguments.party)
     print(f"{carrier.carrier_id} belongs to {carrier.party_id} now")
+    return 0
+
+
+def run_carry(arguments: argparse.Namespace) -> int:
+    with as_party(arguments) as (node, key):
+        carrier = order_carrier(node, key, arguments.id, arguments.identifier)
+    print(f"{carrier.carrier_id} bears {carrier.carried[-1].uri} once the device has confirmed it")
     return 0
 
 

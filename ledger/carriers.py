@@ -21,12 +21,15 @@ from ledger.domain.carriers import (
     issue_challenge,
     last_seen,
     offer_key,
+    order_identifier,
     parse_answer,
     parse_carrier_id,
+    parse_confirmation,
     parse_enrolment,
     parse_public_key,
     revoke_keys,
     take_answer,
+    take_confirmation,
     transfer,
 )
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -43,6 +46,8 @@ _WHY: Final[dict[Refusal, str]] = {
     "replayed": "this challenge was answered already: ask for another",
     "forged": "the signature is not that of a key of this carrier",
     "revoked_key": "the key was revoked or replaced: the owner has to offer another",
+    "inactive_key": "the key has not answered a challenge yet",
+    "no_order": "this is not the newest order of the owner: ask for the carrier and bear what it says",
 }
 
 
@@ -56,17 +61,19 @@ def enrol_carrier(node: Node, key: ApiKey, body: object) -> Carrier:
     Raises Invalid with every problem, NotAllowed for an identifier of others, Conflict when it is enrolled.
     """
     carrier_id, device, public_hex = parse_enrolment(body)
-    party = node.store.party(key.party_id)
-    if party is None or not node.prefixes.index().may_speak(party.account, carrier_id):
-        raise NotAllowed(
-            f"party {key.party_id} may not speak for {carrier_id}: have its prefix delegated to you"
-        )
+    _check_may_speak(node, key, carrier_id)
     carrier = enrol(carrier_id, key.party_id, device, public_hex, node.clock())
     try:
         node.store.add_carrier(carrier)
     except Conflict as error:
         raise Conflict(f"carrier {carrier_id} is enrolled already") from error
     return carrier
+
+
+def _check_may_speak(node: Node, key: ApiKey, uri: str) -> None:
+    party = node.store.party(key.party_id)
+    if party is None or not node.prefixes.index().may_speak(party.account, uri):
+        raise NotAllowed(f"party {key.party_id} may not speak for {uri}: have its prefix delegated to you")
 
 
 def get_carrier(node: Node, key: ApiKey, text: str) -> Carrier:
@@ -135,6 +142,31 @@ def give_carrier(node: Node, key: ApiKey, text: str, party_id: str) -> Carrier:
     return carrier
 
 
+def order_carrier(node: Node, key: ApiKey, text: str, identifier: str) -> Carrier:
+    """Order the device to bear an identifier from now on; it counts once the device has confirmed it.
+
+    Raises Invalid for what is no identifier, NotAllowed for one of others, Conflict when it is so already.
+    """
+    carrier, uri = get_carrier(node, key, text), parse_identifier(identifier).uri
+    _check_may_speak(node, key, uri)
+    carrier = order_identifier(carrier, uri, node.clock())
+    node.store.save_carrier(carrier)
+    return carrier
+
+
+def confirm_identifier(node: Node, key: ApiKey, text: str, body: object) -> Carrier:
+    """The carrier, which bears what it was ordered to. It may be confirmed again.
+
+    Raises Invalid for what is no confirmation, Refused for one that proves nothing.
+    """
+    carrier = get_carrier(node, key, text)
+    carrier, refusal = take_confirmation(carrier, parse_confirmation(body), node.clock())
+    node.store.save_carrier(carrier)
+    if refusal:
+        raise Refused(f"{carrier.carrier_id}: {_WHY[refusal]}")
+    return carrier
+
+
 def bind_carrier(node: Node, key: ApiKey, text: str, to: str, profile: str = "") -> Binding:
     """Bind the carrier from now on to an item, case, vehicle or room; what it was bound to ends.
 
@@ -194,6 +226,15 @@ def carrier_view(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) ->
         "challenge": {"challenge": challenge.value_hex, "expires_ms": challenge.expires_ms}
         if challenge
         else None,
+        "carried": [
+            {
+                "number": carried.number,
+                "identifier": carried.uri,
+                "ordered_ms": carried.ordered_ms,
+                "confirmed_ms": carried.confirmed_ms,
+            }
+            for carried in carrier.carried
+        ],
         "seen": {"at_ms": seen.at_ms, "drift_ms": seen.drift_ms, "battery": seen.battery_percent}
         if seen
         else None,

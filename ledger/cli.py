@@ -412,6 +412,7 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     action("rotate", "offer a new Ed25519 or SM2 key (hex)", "id", "public_key")
     action("revoke", "end all keys of a carrier", "id")
     action("give", "give a carrier to another party", "id", "party")
+    action("carry", "order a device to bear another identifier", "id", "identifier")
     bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
     bind.add_argument("--profile", default="", metavar="NAME", help="watch its readings by a profile")
 

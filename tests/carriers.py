@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.carriers import answer_challenge, challenge_carrier, enrol_carrier
-from ledger.domain.carriers import Answer, answer_text, parse_answer
+from ledger.domain.carriers import Answer, answer_text, carries_text, parse_answer
 from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.telemetry import signed_bytes, write_message
 from ledger.sm2 import Sm2PrivateKey
@@ -39,6 +39,18 @@ def says(name: str, challenge: str, at_ms: int, battery: int | None = 80, to: st
         "key": public_of(name),
         "signature": secret_of(name).sign(signed).hex(),
         **({} if battery is None else {"battery": battery}),
+    }
+
+
+def confirms(name: str, number: int, uri: str, at_ms: int, to: str = LOGGER) -> dict[str, Any]:
+    """The word of a device, whose key has this name, that it bears an identifier."""
+    signed = carries_text(to, number, uri, at_ms, public_of(name))
+    return {
+        "number": number,
+        "identifier": uri,
+        "time": at_ms,
+        "key": public_of(name),
+        "signature": secret_of(name).sign(signed).hex(),
     }
 
 

@@ -813,6 +813,8 @@ FLAGS: Final[dict[str, Phrase]] = {
     "calibration_expired": ("校准过期", "calibration expired"),
     "no_key": ("没有有效密钥", "no active key"),
     "missing_messages": ("缺少消息", "messages missing"),
+    "identifier_pending": ("标识更新待确认", "identifier not confirmed"),
+    "two_places": ("疑似两地同时出现", "in two places at once?"),
     "reused_sequence": ("消息编号重复", "number used twice"),
     "mistimed": ("时间不可信", "wrong times refused"),
     "malformed": ("消息格式错误", "faulty messages refused"),
@@ -821,6 +823,8 @@ FLAGS: Final[dict[str, Phrase]] = {
     "replayed": ("重放", "replayed"),
     "forged": ("伪造", "forged"),
     "revoked_key": ("使用已吊销的密钥", "revoked key used"),
+    "inactive_key": ("密钥尚未激活", "key not active yet"),
+    "no_order": ("确认与更新指令不符", "confirmed what was not ordered"),
 }
 """What is odd about a carrier."""
 

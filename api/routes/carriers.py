@@ -12,11 +12,13 @@ from ledger.carriers import (
     binding_view,
     carrier_views,
     challenge_carrier,
+    confirm_identifier,
     enrol_carrier,
     get_carrier,
     give_carrier,
     list_bindings,
     list_carriers,
+    order_carrier,
     revoke_carrier,
     rotate_key,
     unbind_carrier,
@@ -38,6 +40,10 @@ Json = Annotated[dict[str, Any], Body()]
 
 class NewKey(BaseModel):
     key: Annotated[str, Field(max_length=200)]
+
+
+class NewIdentifier(BaseModel):
+    identifier: Annotated[str, Field(max_length=2048)]
 
 
 class NewOwner(BaseModel):
@@ -107,6 +113,18 @@ def post_revocation(node: NodeDep, key: ApiKeyDep, text: Id) -> dict[str, Any]:
 def post_transfer(node: NodeDep, key: ApiKeyDep, text: Id, new: NewOwner) -> dict[str, Any]:
     """Give the carrier to another party."""
     return _view(node, give_carrier(node, key, text, new.party))
+
+
+@router.post("/carriers/identifier")
+def post_identifier(node: NodeDep, key: ApiKeyDep, text: Id, new: NewIdentifier) -> dict[str, Any]:
+    """Order the device to bear an identifier of yours, which counts once the device has confirmed it."""
+    return _view(node, order_carrier(node, key, text, new.identifier))
+
+
+@router.post("/carriers/identifier/confirmation")
+def post_confirmation(node: NodeDep, key: ApiKeyDep, text: Id, confirmation: Json) -> dict[str, Any]:
+    """The device's signed word that it bears it (see ledger/FORMATS.md); 403 when it proves nothing."""
+    return _view(node, confirm_identifier(node, key, text, confirmation))
 
 
 @router.post("/carriers/bindings", status_code=201)

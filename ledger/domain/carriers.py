@@ -18,14 +18,17 @@ from ledger.domain.keys import Algorithm, algorithm_of, is_signed, parse_key
 from ledger.domain.sm2 import SIGNATURE_BYTES, signature_from_der
 
 ANSWER_FORMAT: Final = "suyuan-carrier-answer/1"
+CARRIES_FORMAT: Final = "suyuan-carrier-carries/1"
 CHALLENGE_BYTES: Final = 32
 CHALLENGE_MS: Final = 300_000
 KEYS_MAX: Final = 50
+CARRIED_MAX: Final = 50
+"""How many identifiers that a carrier bore are kept, the newest."""
 DRIFT_MS_MAX: Final = 60_000
 """How far a device's clock may be off before it is flagged."""
 BATTERY_LOW_PERCENT: Final = 15
 
-Refusal = Literal["no_challenge", "expired", "replayed", "forged", "revoked_key"]
+Refusal = Literal["no_challenge", "expired", "replayed", "forged", "revoked_key", "inactive_key", "no_order"]
 Flag = Literal[
     "never_seen",
     "silent",
@@ -34,6 +37,8 @@ Flag = Literal[
     "calibration_expired",
     "no_key",
     "missing_messages",
+    "identifier_pending",
+    "two_places",
     "reused_sequence",
     "mistimed",
     "malformed",
@@ -79,6 +84,16 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """An identifier that the owner ordered the device to bear."""
+
+    number: int  # of the order; the device never gets it again
+    uri: str
+    ordered_ms: int
+    confirmed_ms: int | None = None  # since when the device bears it
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The newest accepted answer or message. `drift_ms`: the device's clock less ours when it came."""
 
@@ -96,6 +111,7 @@ class Heard:
     messages: int = 0
     missing: int = 0  # numbers between the lowest and the highest that never came
     refused: Mapping[str, int] = field(default_factory=dict)
+    two_places: int = 0  # messages whose numbers and times contradict those of others
 
 
 NOTHING_HEARD: Final = Heard()
@@ -112,6 +128,7 @@ class Carrier:
     used_hex: str = ""  # the challenge that was answered last
     seen: Seen | None = None
     refusals: Mapping[str, int] = field(default_factory=dict)  # how often, by kind
+    carried: tuple[Carried, ...] = ()  # the newest last, which alone may wait to be confirmed
     version: int = 0  # how often it was changed
 
 
@@ -122,6 +139,17 @@ class Answer:
     challenge_hex: str
     device_ms: int
     battery_percent: int | None
+    public_hex: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a device says when it bears what it was ordered to."""
+
+    number: int
+    uri: str
+    device_ms: int
     public_hex: str
     signature: bytes
 
@@ -205,14 +233,37 @@ def parse_answer(value: object) -> Answer:
         raise Invalid(f"battery {battery!r}: should be a whole number from 0 to 100")
     if not _is_whole(device_ms, 0, _TIME_MS_MAX):
         raise Invalid(f"time {device_ms!r}: should be milliseconds since 1970")
-    try:
-        challenge, signature = (bytes.fromhex(value[name]) for name in ("challenge", "signature"))
-    except (TypeError, ValueError) as error:
-        raise Invalid("challenge and signature are hex") from error
-    public_hex = parse_public_key(value["key"])
+    public_hex, signature = _parse_signature(value)
+    return Answer(_parse_hex(value, "challenge").hex(), device_ms, battery, public_hex, signature)
+
+
+def parse_confirmation(value: object) -> Confirmation:
+    """Raises Invalid for anything but an object as ledger/FORMATS.md has it."""
+    if not isinstance(value, dict) or value.keys() != {"number", "identifier", "time", "key", "signature"}:
+        raise Invalid('a confirmation has "number", "identifier", "time", "key" and "signature"')
+    number, device_ms = value["number"], value["time"]
+    for name in ("number", "time"):
+        if not _is_whole(value[name], 0, _TIME_MS_MAX):
+            raise Invalid(f"{name} {value[name]!r}: should be a whole number from 0 to {_TIME_MS_MAX}")
+    if not isinstance(value["identifier"], str):
+        raise Invalid("identifier: should be the text of the order")
+    public_hex, signature = _parse_signature(value)
+    return Confirmation(number, value["identifier"], device_ms, public_hex, signature)
+
+
+def _parse_signature(value: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The key in hex, and its signature of 64 bytes where it was given as DER too."""
+    public_hex, signature = parse_public_key(value["key"]), _parse_hex(value, "signature")
     if len(signature) != SIGNATURE_BYTES and algorithm_of(bytes.fromhex(public_hex)) == "SM2":
         signature = signature_from_der(signature)
-    return Answer(challenge.hex(), device_ms, battery, public_hex, signature)
+    return public_hex, signature
+
+
+def _parse_hex(value: Mapping[str, Any], name: str) -> bytes:
+    try:
+        return bytes.fromhex(value[name])
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"{name} is hex") from error
 
 
 def _is_whole(value: object, lowest: int, highest: int) -> bool:
@@ -226,6 +277,12 @@ def answer_text(
     so that a signature proves one key alone."""
     battery = "" if battery_percent is None else str(battery_percent)
     lines = (ANSWER_FORMAT, carrier_id, challenge_hex, str(device_ms), battery, public_hex)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def carries_text(carrier_id: str, number: int, uri: str, device_ms: int, public_hex: str) -> bytes:
+    """The bytes that a device signs when it bears what it was ordered to; one line each, as in an answer."""
+    lines = (CARRIES_FORMAT, carrier_id, str(number), uri, str(device_ms), public_hex)
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -312,6 +369,57 @@ def _retire(key: CarrierKey, now_ms: int) -> CarrierKey:
     return key if key.retired_ms is not None else replace(key, retired_ms=now_ms)
 
 
+def order_identifier(carrier: Carrier, uri: str, now_ms: int) -> Carrier:
+    """The device is to bear `uri` from now on, in place of an order that it has not confirmed yet.
+
+    Raises Conflict when it bears that already, or is ordered to.
+    """
+    newest = carrier.carried[-1] if carrier.carried else None
+    if newest and newest.uri == uri:
+        raise Conflict(f"{carrier.carrier_id} bears {uri} already, or is ordered to")
+    order = Carried(newest.number + 1 if newest else 1, uri, now_ms)
+    kept = [carried for carried in carrier.carried if carried.confirmed_ms is not None]
+    return replace(carrier, carried=(*kept, order)[-CARRIED_MAX:])
+
+
+def take_confirmation(
+    carrier: Carrier, confirmation: Confirmation, now_ms: int
+) -> tuple[Carrier, Refusal | None]:
+    """The carrier after a confirmation, and why it was refused, which is counted and changes nothing else.
+
+    The same one again changes nothing but when the device was seen.
+    """
+    if refusal := _refusal_to_confirm(carrier, confirmation):
+        count = carrier.refusals.get(refusal, 0) + 1
+        return replace(carrier, refusals={**carrier.refusals, refusal: count}), refusal
+    *before, order = carrier.carried
+    if order.confirmed_ms is None:
+        order = replace(order, confirmed_ms=now_ms)
+    battery = carrier.seen.battery_percent if carrier.seen else None
+    seen = Seen(now_ms, confirmation.device_ms - now_ms, battery)
+    return replace(carrier, carried=(*before, order), seen=seen), None
+
+
+def _refusal_to_confirm(carrier: Carrier, confirmation: Confirmation) -> Refusal | None:
+    key = next((key for key in carrier.keys if key.public_hex == confirmation.public_hex), None)
+    signed = carries_text(
+        carrier.carrier_id,
+        confirmation.number,
+        confirmation.uri,
+        confirmation.device_ms,
+        confirmation.public_hex,
+    )
+    if key is None or not is_signed(bytes.fromhex(key.public_hex), confirmation.signature, signed):
+        return "forged"
+    if key.retired_ms is not None:
+        return "revoked_key"
+    if key.activated_ms is None:
+        return "inactive_key"
+    order = carrier.carried[-1] if carrier.carried else None
+    is_ordered = order and (order.number, order.uri) == (confirmation.number, confirmation.uri)
+    return None if is_ordered else "no_order"
+
+
 def flags(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) -> tuple[Flag, ...]:
     """What is odd about the carrier now. Answers and messages that should never come stay flagged."""
     seen, device = last_seen(carrier, heard), carrier.device
@@ -327,6 +435,8 @@ def flags(carrier: Carrier, now_ms: int, heard: Heard = NOTHING_HEARD) -> tuple[
             device.calibrated_until_ms is not None and now_ms > device.calibrated_until_ms,
         ),
         ("missing_messages", heard.missing > 0),
+        ("identifier_pending", any(carried.confirmed_ms is None for carried in carrier.carried)),
+        ("two_places", heard.two_places > 0),
     ]
     refused: list[tuple[Flag, bool]] = [
         (kind, kind in carrier.refusals or kind in heard.refused) for kind in _FLAGGED_REFUSALS
@@ -338,6 +448,7 @@ _FLAGGED_REFUSALS: Final[tuple[Flag, ...]] = (
     "replayed",
     "forged",
     "revoked_key",
+    "no_order",
     "reused_sequence",
     "mistimed",
     "malformed",
@@ -370,5 +481,6 @@ def carrier_from_json(text: str) -> Carrier:
         "keys": tuple(CarrierKey(**key) for key in value["keys"]),
         "challenge": Challenge(**challenge) if challenge else None,
         "seen": Seen(**seen) if seen else None,
+        "carried": tuple(Carried(**carried) for carried in value.get("carried", ())),
     }
     return Carrier(**value)

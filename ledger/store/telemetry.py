@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, func, select, tuple_, update
 
-from ledger.domain.carriers import Heard, Seen
+from ledger.domain.carriers import DRIFT_MS_MAX, Heard, Seen
 from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
 from ledger.store.excursions import mark_watches
+
+_TWO_PLACES: Final = "two_places"
+"""Counted like refusals, although the messages are taken."""
 
 _MESSAGE, _HEARD, _REFUSAL = tables.telemetry.c, tables.carrier_heard.c, tables.telemetry_refusal.c
 _BINDING = tables.carrier_binding.c
@@ -54,7 +57,7 @@ class Telemetry(Database):
                     counts[message.carrier_id, outcome] += 1
             rows = [(m.carrier_id, m.sequence, m.first_ms, m.last_ms, received_ms, m.raw, "") for m in new]
             insert_rows(connection, tables.telemetry, rows)
-            _count_heard(connection, heard, new, received_ms)
+            counts.update(_count_heard(connection, heard, new, received_ms))
             _count_refusals(connection, counts)
             mark_watches(connection, _spans(new))
         return outcomes
@@ -150,15 +153,31 @@ def _count_heard(
     before: Mapping[str, tuple[Any, ...]],
     messages: Sequence[Message],
     received_ms: int,
-) -> None:
+) -> Counter[tuple[str, str]]:
+    """Note what came, and count what contradicts it."""
     ids, rows = sorted({message.carrier_id for message in messages}), dict(before)
+    contradictions = Counter[tuple[str, str]]()
     for message in messages:
-        rows[message.carrier_id] = _with(rows.get(message.carrier_id), message, received_ms)
+        row = rows.get(message.carrier_id)
+        if row is not None and _contradicts(row, message):
+            contradictions[message.carrier_id, _TWO_PLACES] += 1
+        rows[message.carrier_id] = _with(row, message, received_ms)
     begin_to_wait = [carrier_id for carrier_id in ids if rows[carrier_id][-1] is None]
     ever_bound = select(_BINDING.carrier_id).distinct()
     for (carrier_id,) in rows_where_in(connection, ever_bound, _BINDING.carrier_id, begin_to_wait):
         rows[carrier_id] = (*rows[carrier_id][:-1], received_ms)
     insert_rows(connection, tables.carrier_heard, [rows[carrier_id] for carrier_id in ids], "replace")
+    return contradictions
+
+
+def _contradicts(row: tuple[Any, ...], message: Message) -> bool:
+    """Whether a message's time does not go with its number, given the highest number and the newest time: a
+    device counts on as time goes by, and two that have one key do not know of each other's numbers."""
+    made_ms: int = row[2]
+    highest: int = row[6]
+    if message.sequence > highest:
+        return message.made_ms < made_ms - DRIFT_MS_MAX  # by less, its clock was put right
+    return message.made_ms > made_ms
 
 
 def _with(row: tuple[Any, ...] | None, message: Message, received_ms: int) -> tuple[Any, ...]:
@@ -193,9 +212,11 @@ def _count_refusals(connection: Connection, counts: Mapping[tuple[str, str], int
     insert_rows(connection, tables.telemetry_refusal, rows, "replace")
 
 
-def _heard(row: Row[Any] | None, refused: Mapping[str, int]) -> Heard:
+def _heard(row: Row[Any] | None, counts: Mapping[str, int]) -> Heard:
+    refused = {kind: count for kind, count in counts.items() if kind != _TWO_PLACES}
     if row is None:
         return Heard(refused=refused)
     seen = Seen(row.received_ms, row.made_ms - row.received_ms, row.battery_percent)
     missing = row.sequence_max - row.sequence_min + 1 - row.messages
-    return Heard(seen, row.newest_ms, row.messages, missing, refused)
+    two_places = counts.get(_TWO_PLACES, 0)
+    return Heard(seen, row.newest_ms, row.messages, missing, refused, two_places)

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ledger.domain.carriers import (
+    CARRIED_MAX,
     CHALLENGE_MS,
     Answer,
+    Carried,
     Carrier,
     Device,
     Refusal,
@@ -16,22 +18,27 @@ from ledger.domain.carriers import (
     answer_text,
     carrier_from_json,
     carrier_to_json,
+    carries_text,
     enrol,
     flags,
     issue_challenge,
     offer_key,
+    order_identifier,
     parse_answer,
+    parse_confirmation,
     parse_enrolment,
     revoke_keys,
     take_answer,
+    take_confirmation,
     transfer,
 )
 from ledger.domain.errors import Conflict, Invalid
 from ledger.domain.sm2 import signature_to_der
-from tests.carriers import LOGGER, answer_of, public_of, says
+from tests.carriers import LOGGER, answer_of, confirms, public_of, says
 
 NOW = 1_795_363_200_000
 DEVICE = Device("TL-1", "861234567890123", "89860012345678901234", "CAL-7", NOW + 1000, 3600)
+SSCC, CRATE = "https://id.gs1.org/00/095060000000000015", "urn:crate:7"
 FIRST, SECOND = b"\x01" * 32, b"\x02" * 32
 
 
@@ -269,10 +276,93 @@ def test_what_is_no_answer_is_refused(change: dict[str, Any]) -> None:
         parse_answer(says("one", FIRST.hex(), NOW) | change)
 
 
+def ordered(*uris: str) -> Carrier:
+    carrier = activated()
+    for uri in uris:
+        carrier = order_identifier(carrier, uri, NOW)
+    return carrier
+
+
+def confirmed(carrier: Carrier, name: str, number: int, uri: str) -> tuple[Carrier, Refusal | None]:
+    return take_confirmation(carrier, parse_confirmation(confirms(name, number, uri, NOW + 5)), NOW + 7)
+
+
+def test_an_identifier_counts_once_the_device_has_confirmed_the_newest_order() -> None:
+    carrier = ordered(SSCC)
+    assert flags(carrier, NOW) == ("identifier_pending",)
+    carrier, refusal = confirmed(carrier, "one", 1, SSCC)
+    assert (refusal, flags(carrier, NOW)) == (None, ())
+    assert carrier.carried == (Carried(1, SSCC, NOW, NOW + 7),)
+    assert carrier.seen
+    assert (carrier.seen.drift_ms, carrier.seen.battery_percent) == (-2, 80)
+
+    again, refusal = confirmed(carrier, "one", 1, SSCC)
+    assert (again, refusal) == (carrier, None)
+    with pytest.raises(Conflict, match=r"bears .* already"):
+        order_identifier(carrier, SSCC, NOW)
+    assert carrier_from_json(carrier_to_json(carrier)) == carrier
+
+
+def test_an_order_takes_the_place_of_one_that_was_not_confirmed_under_a_new_number() -> None:
+    carrier = ordered(SSCC, CRATE)
+    assert carrier.carried == (Carried(2, CRATE, NOW),)
+    assert confirmed(carrier, "one", 1, SSCC)[1] == "no_order"
+    assert confirmed(carrier, "one", 1, CRATE)[1] == "no_order"
+    carrier, refusal = confirmed(carrier, "one", 2, CRATE)
+    assert refusal is None
+    carrier = order_identifier(carrier, SSCC, NOW)
+    assert [(carried.number, carried.uri) for carried in carrier.carried] == [(2, CRATE), (3, SSCC)]
+
+
+def test_the_newest_identifiers_are_kept() -> None:
+    carrier = activated()
+    for n in range(1, CARRIED_MAX + 3):
+        carrier, _ = confirmed(order_identifier(carrier, f"urn:crate:{n}", NOW), "one", n, f"urn:crate:{n}")
+    assert [carried.number for carried in carrier.carried] == list(range(3, CARRIED_MAX + 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "refusal"),
+    [
+        ("thief", {}, "forged"),
+        ("one", {"identifier": "urn:crate:8"}, "forged"),
+        ("one", {"number": 2}, "forged"),
+        ("one", {"time": NOW}, "forged"),
+        ("two", {}, "inactive_key"),
+    ],
+)
+def test_a_confirmation_that_proves_nothing_is_counted_and_changes_nothing_else(
+    name: str, change: dict[str, Any], refusal: Refusal
+) -> None:
+    carrier = offer_key(ordered(SSCC), public_of("two"), NOW)
+    confirmation = parse_confirmation(confirms(name, 1, SSCC, NOW + 5) | change)
+    after, why = take_confirmation(carrier, confirmation, NOW + 7)
+    assert (why, after) == (refusal, replace(carrier, refusals={refusal: 1}))
+    revoked = revoke_keys(carrier, NOW)
+    assert confirmed(revoked, "one", 1, SSCC)[1] == "revoked_key"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"number": -1}, {"number": True}, {"time": "1"}, {"identifier": 7}, {"signature": "xy"}, {"more": 1}],
+)
+def test_what_is_no_confirmation_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        parse_confirmation(confirms("one", 1, SSCC, NOW) | change)
+
+
+def test_the_confirmation_in_formats_md_is_the_one_that_the_code_signs() -> None:
+    text = (Path(__file__).parents[2] / "ledger/FORMATS.md").read_text()
+    section = text[text.index("**Another identifier.**") : text.index(" Message of a carrier")]
+    (signed,) = re.findall(r"```\n(.*?)```", section, re.S)
+    *_, key = signed.splitlines()
+    assert signed.encode() == carries_text(LOGGER, 1, SSCC, NOW, key)
+
+
 def test_the_answer_in_formats_md_is_the_one_that_the_code_signs() -> None:
     text = (Path(__file__).parents[2] / "ledger/FORMATS.md").read_text()
     section = text[text.index(" Answer of a carrier") : text.index(" Message of a carrier")]
-    signed, sent = re.findall(r"```\w*\n(.*?)```", section, re.S)
+    signed, sent, _ = re.findall(r"```\w*\n(.*?)```", section, re.S)
     answer = json.loads(sent)
     expected = answer_text(LOGGER, answer["challenge"], answer["time"], answer["battery"], answer["key"])
     assert signed.encode() == expected

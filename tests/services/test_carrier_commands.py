@@ -29,6 +29,7 @@ def test_a_device_is_enrolled_bound_shown_rotated_revoked_and_given_away(
     assert "is enrolled" in run("enrol", str(file))
     assert run("list") == f"{LOGGER}  TL-1  no_key never_seen\n"
     assert SSCC in run("bind", LOGGER, SSCC, "--profile", "frozen")
+    assert f"bears {SSCC} once" in run("carry", LOGGER, SSCC)
     assert "new key counts once" in run("rotate", LOGGER, public_of("two"))
     assert "no key counts any more" in run("revoke", LOGGER)
     shown = json.loads(run("show", LOGGER))

@@ -8,18 +8,20 @@ from ledger.carriers import (
     bind_carrier,
     carrier_view,
     challenge_carrier,
+    confirm_identifier,
     enrol_carrier,
     get_carrier,
     give_carrier,
     list_bindings,
     list_carriers,
+    order_carrier,
     revoke_carrier,
     rotate_key,
     unbind_carrier,
 )
 from ledger.domain.carriers import Carrier, active_key
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound
-from tests.carriers import LOGGER, public_of, says
+from tests.carriers import LOGGER, confirms, public_of, says
 from tests.services.world import SSCC, World
 
 ENROLMENT = {"id": LOGGER, "key": public_of("one"), "model": "TL-1"}
@@ -148,3 +150,27 @@ def test_a_carrier_that_is_not_heard_of_is_flagged_as_silent(world: World) -> No
     carrier = answered(world, "one")
     world.clock.now_ms += 86_400_001
     assert carrier_view(carrier, world.clock.now_ms)["flags"] == ["silent"]
+
+
+def test_a_device_is_ordered_from_afar_to_bear_an_identifier_of_its_owner(world: World) -> None:
+    enrolled(world)
+    answered(world, "one")
+    factory = world.keys["factory"]
+    with pytest.raises(NotAllowed, match="may not speak for"):
+        order_carrier(world.node, factory, LOGGER, "(00)095060010000000014")
+    with pytest.raises(Invalid):
+        order_carrier(world.node, factory, LOGGER, "crate seven")
+    order_carrier(world.node, factory, LOGGER, "(00)095060000000000015")
+    confirmation = confirms("one", 1, SSCC, world.clock.now_ms)
+    with pytest.raises(NotFound):
+        confirm_identifier(world.node, world.keys["carrier"], LOGGER, confirmation)
+    with pytest.raises(Refused, match="not the newest order"):
+        confirm_identifier(world.node, factory, LOGGER, confirms("one", 2, SSCC, world.clock.now_ms))
+    confirm_identifier(world.node, factory, LOGGER, confirmation)
+
+    view = carrier_view(get_carrier(world.node, factory, LOGGER), world.clock.now_ms)
+    now_ms = world.clock.now_ms
+    assert view["carried"] == [
+        {"number": 1, "identifier": SSCC, "ordered_ms": now_ms, "confirmed_ms": now_ms}
+    ]
+    assert (view["refused"], view["flags"]) == ({"no_order": 1}, ["no_order"])

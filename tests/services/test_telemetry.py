@@ -43,6 +43,12 @@ def view(world: World) -> Mapping[str, JsonValue]:
     return shown
 
 
+def flags_of(world: World) -> list[JsonValue]:
+    flags = view(world)["flags"]
+    assert isinstance(flags, list)
+    return flags
+
+
 def test_readings_are_kept_in_order_of_time_however_they_come(active: World) -> None:
     active.clock.now_ms += HOUR
     now = active.clock.now_ms
@@ -102,6 +108,28 @@ def test_forged_retimed_reused_and_revoked_messages_are_counted_shown_and_change
     refused = {"forged": 2, "reused_sequence": 1, "mistimed": 1, "revoked_key": 1}
     assert after["telemetry"] == telemetry | {"refused": refused}
     assert after["flags"] == ["no_key", "forged", "revoked_key", "reused_sequence", "mistimed"]
+
+
+def test_one_device_s_messages_go_together_in_whatever_order_they_come(active: World) -> None:
+    active.clock.now_ms += HOUR
+    messages = [reported("one", n, START_MS + n * 1000, *degrees(START_MS, n)) for n in range(8)]
+    for order in ((3, 1), (0,), (7, 2), (6, 4, 5)):
+        take(active, *(messages[n] for n in order))
+    clock_put_right = reported("one", 8, START_MS - 30_000, *degrees(START_MS - 60_000, 4))
+    take(active, clock_put_right)
+    assert "two_places" not in flags_of(active)
+
+
+@pytest.mark.parametrize("number", [7, 2000])
+def test_two_devices_with_one_key_are_flagged_though_each_keeps_its_numbers(
+    active: World, number: int
+) -> None:
+    active.clock.now_ms += HOUR
+    take(active, reported("one", 1000, START_MS + 120_000, *degrees(START_MS, 4)))
+    made_ms = START_MS + (150_000 if number < 1000 else 0)
+    copy = reported("one", number, made_ms, *degrees(START_MS - 60_000, 4))
+    assert take(active, copy).outcomes == ("accepted",)
+    assert "two_places" in flags_of(active)
 
 
 def test_a_carrier_with_an_sm2_key_sends_rotates_and_is_revoked(world: World) -> None:
