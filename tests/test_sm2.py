@@ -74,11 +74,56 @@ def test_libcrypto_and_python_agree_on_every_wrong_signature(library: Libcrypto,
     assert not is_signed(secret.public, pair(r, s), message + b".")
 
 
+def judged(library: Libcrypto, secret: int, r: int, s: int, digest: int) -> bool:
+    """What both say of a signature of a digest that was made to fit it."""
+    point = negative_g() if secret == N - 1 else sm2.public_of(secret)
+    digested = (digest % N).to_bytes(32, "big")
+    said = sm2.verify(point, pair(r, s), digested)
+    assert library.verify(library.public_key(point), pair(r, s), digested) == said
+    return said
+
+
+def negative_g() -> sm2.Point:
+    """The point of n - 1, which is nobody's key."""
+    x = sm2.write_point(sm2.public_of(1))
+    return sm2.read_point(bytes([5 - x[0]]) + x[1:])
+
+
+def x_of(number: int) -> int:
+    return sm2.public_of(number % N)[0]
+
+
+def test_numbers_out_of_range_are_refused_where_the_equation_holds_for_them(library: Libcrypto) -> None:
+    """For each pair r = digest + x of (sG + (r + s)P) modulo n: nothing but the range speaks against it."""
+    d = 1_234_567
+    assert judged(library, d, 1, 5, 1 - x_of(5 + 6 * d))
+    assert not judged(library, d, 0, 5, -x_of(5 + 5 * d))
+    assert not judged(library, d, 5, 0, 5 - x_of(5 * d))
+    assert not judged(library, d, N - 5, 5, -5 - x_of(5))  # r + s is 0: whoever has no secret can make it
+
+    assert judged(library, d, 5, 9, 5 - x_of(9 + 14 * d))
+    assert not judged(library, d, 5 + N, 9, 5 - x_of(9 + 14 * d))
+    r = (99 + x_of(7)) % N
+    fitting = (7 - 5) * pow(5 + r, -1, N) % N
+    assert judged(library, fitting, r, 5, 99)
+    assert not judged(library, fitting, r, 5 + N, 99)
+
+
+def test_a_sum_may_pass_through_the_point_at_infinity_and_through_equal_points(library: Libcrypto) -> None:
+    """s and r + s begin alike, so that under -G they cancel out on the way, and under G they double."""
+    s = 0xA5 << 240
+    for r in (1, 2, 3 << 100):
+        assert judged(library, N - 1, r, s, r - x_of(r))
+        assert judged(library, 1, r, s, r - x_of(2 * s + r))
+
+
 def test_wrong_signatures_leave_no_error_behind_that_others_would_take_for_theirs(library: Libcrypto) -> None:
     peek = ctypes.CDLL(sys.modules["_hashlib"].__file__).ERR_peek_error
     secret = Sm2PrivateKey(bytes(31) + b"\x07", library)
     assert not is_signed(secret.public, pair(N, N), b"")
-    assert not is_signed(b"\x86\x24\x02" + bytes(32), pair(1, 1), b"")
+    assert peek() == 0
+    with pytest.raises(LibcryptoFailed):
+        library.public_key((2, 2))  # not on the curve
     assert peek() == 0
 
 
@@ -111,7 +156,9 @@ def test_a_key_that_libcrypto_does_not_hold_is_no_verdict(library: Libcrypto) ->
             call()
 
 
-@pytest.mark.parametrize("public", [b"", bytes(32), b"\x86\x24\x02" + bytes(32), b"\x86\x24" + bytes(33)])
+@pytest.mark.parametrize(
+    "public", [b"", bytes(32), b"\x86\x24\x02" + bytes(31) + b"\x02", b"\x86\x24" + bytes(33)]
+)
 def test_nothing_is_signed_by_what_is_no_key(public: bytes) -> None:
     assert not is_signed(public, pair(1, 1), b"")
 

@@ -18,6 +18,7 @@ MESSAGE = b"message digest"
 PUBLIC = (int(X, 16), int(Y, 16))
 SIGNATURE = bytes.fromhex(R + S)
 N = sm2.SECRET_MAX + 2
+P = 2**256 - 2**224 - 2**96 + 2**64 - 1
 
 PEM = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAECfnfMR5UIaFQ3X0WHkvFxnIXn60Y
@@ -168,6 +169,7 @@ def test_an_ed25519_key_is_its_32_bytes_and_may_be_pem() -> None:
         ("04" + X + Y[:-1] + "4", "no point of the SM2 curve"),
         ("04" + "ff" * 64, "no point of the SM2 curve"),
         ("862402" + "00" * 31 + "02", "no point of the SM2 curve"),
+        (f"862403{P + 1:064x}", "no point of the SM2 curve"),  # 1 is the x of a point, and p more is not
         (P256_POINT, "no point of the SM2 curve"),
         (P256_PEM, "no SubjectPublicKeyInfo of an SM2 key"),
         (PEM.replace("MFkw", "MFk"), "not base64"),
@@ -180,5 +182,5 @@ def test_what_is_no_key_is_refused_with_the_reason(text: object, said: str) -> N
 
 
 def test_nothing_is_signed_by_what_is_no_key() -> None:
-    for key in (b"", bytes(32), b"\x86\x24\x02" + bytes(32), b"\x86\x24" + bytes(33)):
+    for key in (b"", bytes(32), b"\x86\x24\x02" + bytes(31) + b"\x02", b"\x86\x24" + bytes(33)):
         assert not is_signed(key, SIGNATURE, MESSAGE)
