@@ -67,6 +67,7 @@ def test_libcrypto_and_python_agree_on_every_wrong_signature(library: Libcrypto,
         pair(r, N - r),  # r + s is 0 modulo n
         pair(r, opposite),  # the sum of the two points is none
         bytes(signature[:63]),
+        r.to_bytes(32, "big") + s.to_bytes(33, "big"),
     ]
     for changed in wrong:
         said = is_signed(secret.public, changed, message), keys.is_signed(secret.public, changed, message)
