@@ -17,11 +17,11 @@ from typing import Final, Literal
 from ledger.alarms import alarm_view, capture_acknowledgement
 from ledger.alone import run_alone
 from ledger.delivery import sign
+from ledger.domain.alarm_message import alarm_mail
 from ledger.domain.alarms import (
     ATTEMPTS_MAX,
     Alarm,
     Telling,
-    alarm_mail,
     pause_ms,
     plan_tellings,
     silence_alarm,

@@ -10,15 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from ledger.capture import capture
+from ledger.domain.alarm_message import alarm_json
+from ledger.domain.alarm_policy import Policy, parse_policy, policy_to_json
 from ledger.domain.alarms import (
     Acknowledgement,
-    Policy,
     Telling,
     acknowledgement_document,
-    alarm_json,
     parse_acknowledgement,
-    parse_policy,
-    policy_to_json,
 )
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.errors import Conflict, ForkDetected, Invalid, NotAllowed, NotFound, Problem
@@ -33,7 +31,7 @@ POLICIES_MAX: Final = 50
 
 
 def put_policy(node: Node, key: ApiKey, name: str, body: object) -> Policy:
-    """The policy of the party of `key` that `body` describes (`domain.alarms.parse_policy`), in place of the
+    """The policy of the party of `key` that `body` describes (`domain.alarm_policy`), in place of the
     one with its name. It counts for alarms that are raised from now on.
 
     Raises Invalid with every problem: webhooks into our own network, and e-mail from a node that sends none,

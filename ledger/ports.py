@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from ledger.domain.access import PrefixEntry
-from ledger.domain.alarms import Acknowledgement, Alarm, AlarmStanding, Policy, Telling
+from ledger.domain.alarm_policy import Policy
+from ledger.domain.alarms import Acknowledgement, Alarm, AlarmStanding, Telling
 from ledger.domain.anchor import Anchor
 from ledger.domain.carriers import Binding, Carrier, Heard
 from ledger.domain.cold_chain.excursion_event import Moment

@@ -8,14 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
+from ledger.domain.alarm_policy import Policy, parse_policy, policy_to_json
 from ledger.domain.alarms import (
     Acknowledgement,
     Alarm,
     AlarmStanding,
-    Policy,
     Telling,
-    parse_policy,
-    policy_to_json,
 )
 from ledger.domain.errors import Conflict, NotFound
 from ledger.ports import AlarmRecord, AlarmTry

@@ -456,7 +456,7 @@ excursion_event = Table(  # what is to be captured of excursions, and what was
     Index("excursion_event_by_state", "state", "number"),
 )
 
-alarm_policy = Table(  # see domain/alarms.py
+alarm_policy = Table(  # see domain/alarm_policy.py
     "alarm_policy",
     metadata,
     Column("party_id", Text, ForeignKey("party.party_id"), primary_key=True),

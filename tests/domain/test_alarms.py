@@ -7,19 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.domain.alarm_message import alarm_json, alarm_mail
+from ledger.domain.alarm_policy import QuietHours, parse_policy, policy_to_json
 from ledger.domain.alarms import (
     Alarm,
     AlarmStanding,
-    QuietHours,
     Telling,
     acknowledgement_document,
-    alarm_json,
-    alarm_mail,
     parse_acknowledgement,
-    parse_policy,
     pause_ms,
     plan_tellings,
-    policy_to_json,
     why_dropped,
 )
 from ledger.domain.cold_chain.reading import Quantity
