@@ -5,6 +5,7 @@ whole number of dots that fits its box. The picture that is read back is the one
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from PIL import Image
@@ -33,8 +34,13 @@ class PrintedSymbol:
     """Dots on the side of a module."""
     height: int
     """Dots; of a GS1-128, the length of its bars."""
-    image: Image.Image
-    """1 bit a dot, without the quiet zone."""
+    dots: bytes
+    """Rows of bits without the quiet zone, dark is 1, each row filled up to whole bytes."""
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture of `dots`."""
+        return Image.frombytes("1", (self.width, self.height), self.dots, "raw", "1;I")
 
     @property
     def width(self) -> int:
@@ -105,9 +111,22 @@ def _place(box: SymbolBox, dpi: int) -> PrintedSymbol:
     height = int(box.height_mm * scale) if symbol.is_linear else symbol.rows * module
     left = int((box.x_mm + box.width_mm / 2) * scale - width / 2)
     top = int((box.y_mm + box.height_mm / 2) * scale - height / 2)
-    return PrintedSymbol(symbol, left, top, module, height, _draw(symbol, width, height))
+    dots = _draw(symbol, module, height if symbol.is_linear else module)
+    return PrintedSymbol(symbol, left, top, module, height, dots)
 
 
-def _draw(symbol: Symbol, width: int, height: int) -> Image.Image:
-    modules = Image.frombytes("1", (symbol.columns, symbol.rows), symbol.bits, "raw", "1;I")
-    return modules.resize((width, height), Image.Resampling.NEAREST)
+def _draw(symbol: Symbol, module: int, row_height: int) -> bytes:
+    """The rows of dots of a symbol whose rows are `row_height` dots high."""
+    widened = _widened(module)
+    stride, row_bytes = (symbol.columns + 7) // 8, (symbol.columns * module + 7) // 8
+    parts = []
+    for start in range(0, len(symbol.bits), stride):
+        row = b"".join([widened[byte] for byte in symbol.bits[start : start + stride]])[:row_bytes]
+        parts.append(row * row_height)
+    return b"".join(parts)
+
+
+@cache
+def _widened(times: int) -> tuple[bytes, ...]:
+    """Each byte with every bit of it written so many times."""
+    return tuple(int("".join(bit * times for bit in f"{byte:08b}"), 2).to_bytes(times) for byte in range(256))

@@ -54,9 +54,9 @@ def line_mask(text: str, em_dots: float, bold: bool) -> Image.Image:
     size = round(em_dots)
     per_unit = em_dots / typeface.units_per_em
     mask = Image.new("1", (round(typeface.width_em(text) * em_dots) + size, round(_LINE_EM * size)))
-    x = 0.0
+    x, overhang = 0.0, _overhang(size)
     for character in text:
-        _stamp(mask, _DRAWN, (round(x) - _overhang(size), 0), _glyph(character, size, bold))
+        _stamp(mask, _DRAWN, (round(x) - overhang, 0), _glyph(character, size, bold))
         x += typeface.advances[character] * per_unit
     return mask
 
@@ -66,11 +66,14 @@ def _stamp(image: Image.Image, ink: int, at: tuple[int, int], mask: Image.Image)
 
     The same as Image.paste without its checks, which take ten times as long as the painting of a letter.
     """
-    right, bottom = at[0] + mask.width, at[1] + mask.height
-    if min(at) >= 0 and right <= image.width and bottom <= image.height:
-        image.im.paste(ink, (*at, right, bottom), mask.im)
+    canvas, painted = image.im, mask.im
+    width, height = painted.size
+    left, top = at
+    box = (left, top, left + width, top + height)
+    if left >= 0 and top >= 0 and box[2] <= canvas.size[0] and box[3] <= canvas.size[1]:
+        canvas.paste(ink, box, painted)
     else:
-        image.paste(ink, (*at, right, bottom), mask)
+        image.paste(ink, box, mask)
 
 
 @lru_cache(maxsize=8192)

@@ -34,6 +34,7 @@ def read_back(image: Image.Image, module: int, symbol: Symbol, name: str) -> flo
         try_downscale=False,
         try_invert=False,
         is_pure=True,
+        binarizer=zxingcpp.Binarizer.BoolCast,  # dots are black or white: there is no threshold to look for
     )
     expected = symbol.payload.sent
     if len(codes) != 1 or not codes[0].valid:

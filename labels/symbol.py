@@ -97,7 +97,7 @@ def _pack(code: zint.Symbol) -> bytes:
     encoded = code.encoded_data[: code.rows].tobytes().translate(_REVERSED_BITS)
     stride = (code.width + 7) // 8
     row_bytes = len(encoded) // code.rows
-    return b"".join([encoded[row * row_bytes :][:stride] for row in range(code.rows)])
+    return b"".join([encoded[start : start + stride] for start in range(0, len(encoded), row_bytes)])
 
 
 _GS1_SYMBOLOGIES: Final = {

@@ -12,8 +12,6 @@ from binascii import crc_hqx
 from functools import lru_cache
 from typing import Final
 
-from PIL import Image
-
 from labels.layout import BarBox, TextBox
 from labels.printing import Print, PrintedSymbol, dots_per_mm
 from labels.raster import bar_dots, line_corner, line_mask
@@ -50,8 +48,7 @@ def _draw_text(text: TextBox, scale: float) -> str:
 
 
 def _draw_symbol(printed: PrintedSymbol) -> str:
-    # Its picture has white for 1, as all pictures of a page do; ZPL has black.
-    return _field(printed.left, printed.top, _bands(printed.image, "1;I"))
+    return _field(printed.left, printed.top, _bands(printed.dots, (printed.width + 7) // 8))
 
 
 def _field(left: int, top: int, bands: tuple[tuple[int, str], ...], mode: str = "") -> str:
@@ -61,16 +58,14 @@ def _field(left: int, top: int, bands: tuple[tuple[int, str], ...], mode: str = 
 @lru_cache(maxsize=1024)  # most texts of a job are the same on every label
 def _line_bands(text: str, em_dots: float, bold: bool) -> tuple[tuple[int, str], ...]:
     mask = line_mask(text, em_dots, bold)
-    return _bands(mask, "1")
+    return _bands(mask.tobytes(), (mask.width + 7) // 8)
 
 
-def _bands(image: Image.Image, raw_mode: str) -> tuple[tuple[int, str], ...]:
-    """The picture as graphics of bounded size: rows above it, and the command."""
-    rows = image.tobytes("raw", raw_mode)
-    stride = (image.width + 7) // 8
-    band_rows = _BAND_BYTES_MAX // stride
-    starts = range(0, image.height, band_rows)
-    return tuple((top, _graphic(rows[top * stride : (top + band_rows) * stride], stride)) for top in starts)
+def _bands(rows: bytes, stride: int) -> tuple[tuple[int, str], ...]:
+    """Rows of `stride` bytes as graphics of bounded size: rows above it, and the command."""
+    band = _BAND_BYTES_MAX // stride * stride
+    starts = range(0, len(rows), band)
+    return tuple((start // stride, _graphic(rows[start : start + band], stride)) for start in starts)
 
 
 def _graphic(rows: bytes, stride: int) -> str:
