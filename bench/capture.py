@@ -149,7 +149,7 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
             int(json.loads((CONTRACTS_DIR / "gas" / "TraceLog.json").read_text())[_GAS_AT_A_MILLION]),
             store.log_size(),
             {
-                "API": peak_memory_mib(running.api.process.pid),
+                "API": peak_memory_mib(running.apis[0].process.pid),
                 "anchor worker": peak_memory_mib(running.worker.process.pid),
                 "embedded chain": peak_memory_mib(_find_chain()),
             },
@@ -163,7 +163,7 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
 
 def _capture(bench: _Bench, document_count: int, kind: Kind) -> Capture:
     binding, epcs_per_event = kind
-    sizes, store, api = bench.sizes, bench.store, bench.running.api.process.pid
+    sizes, store, api = bench.sizes, bench.store, bench.running.apis[0].process.pid
     documents = make_documents(bench.serials, document_count, sizes.events_per_document, epcs_per_event)
     if binding == "XML":
         documents = [to_xml(document) for document in documents]

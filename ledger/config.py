@@ -31,6 +31,7 @@ class Settings:
     finality: str = _setting("", "instant, tag, or a number of confirmations; empty: what the chain supports")
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 lets phones on the network in")
     port: int = _setting(8000, "port to listen on")
+    api_workers: int = _setting(1, "processes that answer HTTP")
     public_url: str = _setting("", "what printed labels open; empty: http://localhost:<port>")
     origin: str = _setting("localhost/suyuan", "name of the log, <host>/<log name>; fixed at the first start")
     anchor_interval_seconds: float = _setting(2.0, "pause between two anchors")

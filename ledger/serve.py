@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.error import URLError
@@ -40,7 +40,7 @@ class Running:
 
     node: Node
     account: Account
-    api: Child
+    apis: tuple[Child, ...]
     worker: Child
     chain: ganache.Ganache | None  # the embedded one
     helpers: dict[str, Child]  # by name; one that ends is started again
@@ -65,13 +65,14 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     settings.halt_path.unlink(missing_ok=True)
     worker = start_worker(settings, account)
     stack.callback(worker.stop)
-    api = start_child(["-m", "api"], _environment(settings))
-    stack.callback(api.stop)
+    apis = tuple(start_child(["-m", "api"], _environment(settings)) for _ in range(settings.api_workers))
+    for api in apis:
+        stack.callback(api.stop)
     helpers = {name: start_helper(settings, name) for name in _helpers(settings)}
     for helper in helpers.values():
         stack.callback(helper.stop)
-    _wait_for_api(settings, api)
-    return Running(node, account, api, worker, chain, helpers)
+    _wait_for_api(settings, apis)
+    return Running(node, account, apis, worker, chain, helpers)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
@@ -118,13 +119,13 @@ def _check_port_free(host: str, port: int, variable: str) -> None:
             ) from error
 
 
-def _wait_for_api(settings: Settings, api: Child) -> None:
+def _wait_for_api(settings: Settings, apis: Sequence[Child]) -> None:
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
     url = f"http://{host}:{settings.port}/healthz"
     until = time.monotonic() + _API_SECONDS
     while time.monotonic() < until:
-        if api.exit_code is not None:
-            raise ChainUnavailable(f"the API ended at once with exit code {api.exit_code}: see above")
+        if (code := _exit_code(apis)) is not None:
+            raise ChainUnavailable(f"the API ended at once with exit code {code}: see above")
         try:
             with urlopen(url, timeout=2) as answer:
                 answer.read()
@@ -132,6 +133,11 @@ def _wait_for_api(settings: Settings, api: Child) -> None:
         except (URLError, OSError):
             time.sleep(0.1)
     raise ChainUnavailable(f"the API did not answer on {url} within {_API_SECONDS} s")
+
+
+def _exit_code(children: Sequence[Child]) -> int | None:
+    """Of the first that ended; None while all run."""
+    return next((child.exit_code for child in children if child.exit_code is not None), None)
 
 
 def watch(settings: Settings, running: Running, say: Say) -> int:
@@ -165,8 +171,8 @@ def watch(settings: Settings, running: Running, say: Say) -> int:
 
 def _what_ended(settings: Settings, running: Running) -> str:
     """What the node cannot do without has ended; "" while it all runs."""
-    if running.api.exit_code is not None:
-        return f"The API ended with exit code {running.api.exit_code}"
+    if (code := _exit_code(running.apis)) is not None:
+        return f"The API ended with exit code {code}"
     if running.chain is not None and not running.chain.alive():
         return f"The embedded chain ended (see {settings.data_dir / 'chain' / 'ganache.log'})"
     return ""

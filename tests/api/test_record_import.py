@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -13,18 +12,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from ledger.domain.errors import Conflict, Invalid, NotFound, Problem
 from ledger.domain.records import BATCH_MAX
-from ledger.lifeline import Child, start_child
 from ledger.record_queue import import_through_queue, queue_path
 from ledger.record_table import Imported
 from ledger.tabular import write_table
 from tests.api.conftest import Serve
+from tests.api.remote import Remote
 from tests.services.world import World, allocate_handles
-from tests.stories.node_process import SUYUAN, free_port, wait_for
+from tests.stories.node_process import SUYUAN, wait_for
 
 ROWS = 2 * BATCH_MAX + 500
 
@@ -36,40 +34,6 @@ def table(path: Path, count: int, prefix: str = "88.118.1001") -> Path:
 
 
 # --- a node in a process of its own, behind a network that we can cut
-
-
-class Remote:
-    """The API of `world`'s node as a process, killed and started again."""
-
-    def __init__(self, world: World) -> None:
-        settings = world.node.settings
-        self.port = free_port()
-        self._env = {name: value for name, value in os.environ.items() if not name.startswith("SUYUAN_")} | {
-            "SUYUAN_DATA_DIR": str(settings.data_dir),
-            "SUYUAN_DATABASE_URL": f"sqlite:///{settings.data_dir.parent / 'suyuan.db'}",
-            "SUYUAN_ORIGIN": settings.origin,
-            "SUYUAN_PORT": str(self.port),
-        }
-        self._child: Child | None = None
-
-    def start(self) -> None:
-        self._child = start_child(["-m", "api"], self._env)
-        wait_for("the API", self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def kill(self) -> None:
-        assert self._child
-        self._child.process.send_signal(signal.SIGKILL)
-        self._child.stop()
-
-    def stop(self) -> None:
-        if self._child:
-            self._child.stop()
 
 
 Act = Callable[[], None]

@@ -11,6 +11,7 @@ from ledger.domain.errors import StoreUnavailable
 from ledger.domain.resolution_counts import OTHER_PREFIX, Counted
 from ledger.resolution_counts import PREFIXES_MAX, ResolutionCounter
 from tests.api.conftest import Serve
+from tests.api.remote import Remote
 from tests.services.world import START_MS, World, allocate_handles
 
 ALL = {"from": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z"}
@@ -153,12 +154,11 @@ def test_prefixes_beyond_a_limit_are_counted_together_until_the_hour_ends(world:
     assert store.most_resolved(limit=PREFIXES_MAX + 9)[count("88.999999")].count == 1
 
 
-def test_an_application_saves_its_counts_when_it_ends(world: World) -> None:
-    counter = ResolutionCounter(world.node)
-    stop = threading.Event()
-    thread = threading.Thread(target=counter.run, args=(stop,))
-    thread.start()
-    counter.add(count("88"), 1)
-    stop.set()
-    thread.join(10)
-    assert world.node.store.most_resolved(limit=9)[count("88")].count == 1
+def test_processes_on_one_port_count_together_and_save_when_they_are_stopped(world: World) -> None:
+    remote = Remote(world, workers=2)
+    remote.start()
+    for _ in range(40):  # each on a connection of its own
+        httpx.get(f"http://127.0.0.1:{remote.port}/01/09506000134352/21/S1")
+    remote.stop()
+    (tally,) = world.node.store.most_resolved(limit=9).values()
+    assert tally.count == 40
