@@ -323,6 +323,13 @@ def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     )
     rebuild.set_defaults(run="ledger.registry_commands:run_rebuild")
 
+    contracts = actions.add_parser("contracts", help="the setting with which another node joins this ledger")
+    contracts.set_defaults(run="ledger.registry_commands:run_contracts")
+    admit = actions.add_parser("admit", help="open the log of a node that joins the contracts of this one")
+    admit.add_argument("origin", metavar="ORIGIN", help="the SUYUAN_ORIGIN of that node")
+    admit.add_argument("account", metavar="ACCOUNT", help="its chain account, 0x...")
+    admit.set_defaults(run="ledger.registry_commands:run_admit")
+
     allocate = _add_change(actions, "allocate", "give a prefix below one of yours to a party")
     delegate = _add_change(actions, "delegate", "let another account act for a prefix of yours")
     withdraw = _add_change(actions, "withdraw", "end a delegation")

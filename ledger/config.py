@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.domain.broker_address import parse_broker
+from ledger.domain.deployment import parse_deployment
 from ledger.domain.errors import Invalid
 from ledger.domain.mail_server import is_mailbox, parse_mail_server
 from ledger.domain.printer_address import parse_printers
@@ -26,6 +27,10 @@ class Settings:
         "", "SQL database, e.g. postgresql://user@host/name; empty: SQLite in the data folder"
     )
     rpc_url: str = _setting("", "Ethereum JSON-RPC node to anchor on; empty: the embedded Ganache chain")
+    contracts: str = _setting(
+        "",
+        "contracts of a ledger to join at the first start; empty: own ones. `suyuan registry contracts` says",
+    )
     chain_port: int = _setting(8545, "port of the embedded chain on 127.0.0.1")
     fee_mode: str = _setting("", "zero, legacy or 1559; empty: what the chain supports")
     finality: str = _setting("", "instant, tag, or a number of confirmations; empty: what the chain supports")
@@ -70,6 +75,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         parsers: tuple[tuple[str, Callable[[str], object]], ...] = (
+            ("contracts", parse_deployment),
             ("rules", parse_modes),
             ("printers", parse_printers),
             ("mqtt_url", parse_broker),

@@ -22,7 +22,14 @@ from ledger.domain.registry import NO_LOG, NO_NODE, Change, Registered, Registry
 from ledger.node import load_secret, now_ms
 from ledger.ports import NO_PLACE, Party, RegistryHead, Store
 from ledger.registry import RegistryCopy, rebuild_registry, refresh_prefixes
-from ledger.setup import Account, connect_registry, ensure_funds, registry_writer
+from ledger.setup import (
+    Account,
+    admit,
+    connect_registry,
+    ensure_funds,
+    pinned_deployment,
+    registry_writer,
+)
 from ledger.verify import Trust
 
 _HISTORY_PAGE: Final = 1000
@@ -187,7 +194,21 @@ def run_rebuild(_: argparse.Namespace) -> int:
     return 0
 
 
+def run_contracts(_: argparse.Namespace) -> int:
+    with opened_store(Settings.from_env()) as store:
+        print(f"SUYUAN_CONTRACTS={pinned_deployment(store)}")
+    return 0
+
+
 # --- changing
+
+
+def run_admit(arguments: argparse.Namespace) -> int:
+    settings, writer = Settings.from_env(), account_bytes(arguments.account)
+    with opened_store(settings) as store:
+        admit(settings, store, running_account(settings), arguments.origin, writer)
+    print(f"log {arguments.origin} is open for 0x{writer.hex()}")
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

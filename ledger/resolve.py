@@ -269,9 +269,10 @@ def check_usable(found: Resolution) -> None:
     if answer.is_known:
         return
     said = "is deleted at" if answer.told.version else "is not known at"
-    proven = f"proven by anchor {answer.anchor} of its log" if answer.standing == "proven" else answer.reason
-    how = f"stale: {found.trouble}" if found.trouble else answer.standing
-    raise NotFound(f"{found.uri} {said} {who} ({how}; {proven})")
+    proven = f"proven by anchor {answer.anchor} of its log"
+    how = proven if answer.standing == "proven" else f"unproven: {answer.reason}"
+    stale = f"; stale: {found.trouble}" if found.trouble else ""
+    raise NotFound(f"{found.uri} {said} {who} ({how}{stale})")
 
 
 # --------------------------------------------------------------------------- what is kept

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 
 from ledger.chain import (
     ChainOptions,
-    Deployment,
     EthereumChain,
     EthereumRegistry,
     RegistryWriter,
     Signer,
+    check_deployed,
     connect,
     connect_signer,
     deploy,
@@ -22,6 +22,7 @@ from ledger.chain import (
 )
 from ledger.config import Settings
 from ledger.domain.anchor import log_id_of
+from ledger.domain.deployment import Deployment, parse_deployment
 from ledger.domain.errors import Invalid
 from ledger.domain.schemes.table import SCHEMES
 from ledger.node import Node, load_secret, load_signer, open_node, write_private
@@ -32,6 +33,7 @@ ADMIN = "node"
 """The party that operates the node and owns the root of every scheme."""
 
 _LITTLE_WEI = 10**17  # dozens of txs
+_NODE_WEI = 10**21  # of the million that the embedded chain's operator has: millions of txs
 _DEPLOYMENT = "deployment"
 _ORIGIN = "origin"
 
@@ -57,19 +59,23 @@ def chain_options(settings: Settings) -> ChainOptions:
 
 
 def set_up(settings: Settings, store: Store, account: Account) -> Node:
-    """The node, ready to capture; contracts and log are made at the first start only.
+    """The node, ready to capture; contracts and log are made at the first start only. A node that joins
+    the contracts of another has its log opened there, by who deployed them.
 
-    Raises Invalid when the settings contradict the first start, ChainUnavailable, or ForkDetected
-    when the chain has lost our contracts.
+    Raises Invalid when the settings contradict the first start, or our log is not open yet,
+    ChainUnavailable, or ForkDetected when the chain has lost our contracts.
     """
     deployment = pinned_deployment(store)
     _check_same_ledger(settings, deployment)
     signer = connect_signer(account.rpc_url, account.key, options=chain_options(settings))
     origin = _pin(store, _ORIGIN, settings.origin, "SUYUAN_ORIGIN")
-    deployment = deployment or _deploy(store, signer)
+    deployment = deployment or _decide_deployment(settings, store, signer)
     chain = connect_chain(settings, store, account)
-    open_log(signer, deployment.trace_log, log_id_of(origin), signer.account)
-    _open_schemes(signer, deployment)
+    if _has_joined(store):
+        _check_admitted(settings, chain, origin)
+    else:
+        open_log(signer, deployment.trace_log, log_id_of(origin), signer.account)
+        _open_schemes(signer, deployment)
     store.put_party(Party(ADMIN, "Node operator", "节点运营者", signer.account))
     finality = signer.capabilities.finality
     trust = Trust(
@@ -88,6 +94,9 @@ def _check_same_ledger(settings: Settings, deployment: Deployment | None) -> Non
 
     Without this, a lost database would begin a second history under the name and key of the first.
     """
+    named = parse_deployment(settings.contracts)
+    if named and deployment and named != deployment:
+        raise Invalid(f"SUYUAN_CONTRACTS is {named}, but this ledger began on {deployment}: set it back")
     if not settings.trust_path.exists():
         return
     trust = Trust.parse(settings.trust_path.read_text())
@@ -126,13 +135,44 @@ def _pinned(store: Store) -> tuple[int, Deployment]:
     return fields["chain_id"], Deployment(trace_log, prefix_registry, fields["block_number"])
 
 
-def _deploy(store: Store, signer: Signer) -> Deployment:
-    _check_funds(signer)
-    deployment = deploy(signer)
+def _decide_deployment(settings: Settings, store: Store, signer: Signer) -> Deployment:
+    """New contracts, or those of another node that we are told to join."""
+    deployment = parse_deployment(settings.contracts)
+    joins = deployment is not None
+    if deployment is None:
+        _check_funds(signer)
+        deployment = deploy(signer)
+    else:
+        try:
+            check_deployed(signer, deployment)
+        except Invalid as error:
+            raise Invalid(f"SUYUAN_CONTRACTS: {error}") from error
     fields = {name: v.hex() if isinstance(v, bytes) else v for name, v in asdict(deployment).items()}
-    # Should we stop before this line, the next start deploys again and nobody uses the first pair.
-    store.pin(_DEPLOYMENT, json.dumps(fields | {"chain_id": signer.chain_id}))
+    # Should we stop before this line, the next start decides again; contracts that we deployed stay unused.
+    store.pin(_DEPLOYMENT, json.dumps(fields | {"chain_id": signer.chain_id, "joined": joins}))
     return deployment
+
+
+def _has_joined(store: Store) -> bool:
+    """Whether another node deployed our contracts."""
+    return bool(json.loads(store.pinned(_DEPLOYMENT) or "{}").get("joined"))
+
+
+def _check_admitted(settings: Settings, chain: EthereumChain, origin: str) -> None:
+    """That our log is open for our account. Raises Invalid that says who has to open it."""
+    writer = chain.head(log_id_of(origin)).writer
+    account = f"0x{chain.account.hex()}"
+    if writer == bytes(20):
+        raise Invalid(
+            f"log {origin} is not open yet: have the operator of these contracts run "
+            f"`suyuan registry admit {origin} {account}`, then start again"
+        )
+    if writer != chain.account:
+        raise Invalid(
+            f"log {origin} is written by 0x{writer.hex()}, and our account is {account}: choose another "
+            "SUYUAN_ORIGIN, or put the keys of that node back"
+        )
+    _check_funds(chain.signer)
 
 
 def _check_funds(signer: Signer) -> None:
@@ -146,6 +186,15 @@ def _check_funds(signer: Signer) -> None:
 
 def _balance_wei(signer: Signer) -> int:
     return signer.rpc.quantity("eth_getBalance", f"0x{signer.account.hex()}", "latest")
+
+
+def admit(settings: Settings, store: Store, operator: Account, origin: str, writer: bytes) -> None:
+    """Open the log of another node, which joins our contracts, for its account; on the embedded chain, whose
+    coins are worth nothing, that gets some. Raises NotAllowed or Invalid when the contract refuses."""
+    signer, deployment = _connect_signer(settings, store, operator)
+    open_log(signer, deployment.trace_log, log_id_of(origin), writer)
+    if not settings.rpc_url:
+        signer.pay(writer, _NODE_WEI)
 
 
 def ensure_funds(settings: Settings, operator: Signer, signer: Signer) -> None:

@@ -8,8 +8,9 @@ from ledger.chain.capabilities import ChainOptions
 from ledger.chain.registry import EthereumRegistry, node_id
 from ledger.chain.registry_writer import RegistryWriter
 from ledger.chain.signer import Signer, connect_signer
-from ledger.chain.trace_log import Deployment, EthereumChain, connect, deploy, open_log
+from ledger.chain.trace_log import EthereumChain, check_deployed, connect, deploy, open_log
 from ledger.chain.tx import account_of
+from ledger.domain.deployment import Deployment
 
 __all__ = [
     "ChainOptions",
@@ -19,6 +20,7 @@ __all__ = [
     "RegistryWriter",
     "Signer",
     "account_of",
+    "check_deployed",
     "connect",
     "connect_signer",
     "deploy",

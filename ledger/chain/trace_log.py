@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts import ContractName
 from ledger.chain.capabilities import ASK_THE_CHAIN, ChainOptions
 from ledger.chain.contract import Contract, check_synced, deploy_contract
 from ledger.chain.rpc import Refused, Rpc
 from ledger.chain.signer import Signer, connect_signer
 from ledger.domain.anchor import Anchor
-from ledger.domain.errors import Invalid
+from ledger.domain.deployment import Deployment
+from ledger.domain.errors import ForkDetected, Invalid
 from ledger.ports import Block, ChainHead, Inclusion, SignedTx
 
 ADMIN_DELAY_SECONDS = 24 * 3600  # between the two steps in which the contracts' admin hands over
@@ -96,15 +98,6 @@ def final_block_number(signer: Signer) -> int:
     return newest if finality.mode == "instant" else newest - finality.confirmations + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """Where the contracts stand. `block_number` is before either: notices start after it."""
-
-    trace_log: bytes
-    prefix_registry: bytes
-    block_number: int
-
-
 def deploy(signer: Signer) -> Deployment:
     """Put new contracts on the chain; the signer becomes their admin."""
     before = signer.rpc.quantity("eth_blockNumber")
@@ -112,6 +105,20 @@ def deploy(signer: Signer) -> Deployment:
     trace_log = deploy_contract(signer, "TraceLog", types, signer.account, ADMIN_DELAY_SECONDS)
     registry = deploy_contract(signer, "PrefixRegistry", types, signer.account, ADMIN_DELAY_SECONDS)
     return Deployment(trace_log.account, registry.account, before)
+
+
+def check_deployed(signer: Signer, deployment: Deployment) -> None:
+    """Raises Invalid when the contracts are not on this chain, ChainUnavailable while it is syncing."""
+    contracts: tuple[tuple[ContractName, bytes], ...] = (
+        ("TraceLog", deployment.trace_log),
+        ("PrefixRegistry", deployment.prefix_registry),
+    )
+    for name, account in contracts:
+        contract = Contract(name, account, signer.rpc)
+        try:
+            contract.check_deployed()
+        except ForkDetected:
+            raise Invalid(f"chain {signer.chain_id} behind {signer.rpc.name} holds no {contract}") from None
 
 
 def open_log(registrar: Signer, contract: bytes, log_id: bytes, writer: bytes) -> None:

@@ -3,6 +3,8 @@
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from ledger.cli import main
 from ledger.config import Settings
 from ledger.domain.errors import Invalid
 from ledger.ports import Party
-from ledger.setup import ensure_funds, operator_account, set_up
+from ledger.setup import Account, ensure_funds, operator_account, set_up
 from ledger.store import open_store
-from tests.chain.nodes import ADMIN, Anvil
+from ledger.verify import Trust
+from tests.chain.nodes import ADMIN, STRANGER, Anvil
 
 Run = Callable[..., str]
 KEYS = {party: sha256(f"commands {party}".encode()).digest() for party in ("maker", "shop")}
@@ -177,3 +180,45 @@ def test_what_is_known_here_is_shown_when_the_chain_does_not_answer(
     monkeypatch.setenv("SUYUAN_RPC_URL", "http://127.0.0.1:9")
     assert registry("list") == before
     assert "did not answer" in registry("suspend", "9506000", code=1)
+
+
+def test_a_second_node_joins_the_contracts_of_the_first_once_its_log_is_opened(
+    registry: Run, folder: Path, anvil: Anvil, tmp_path: Path
+) -> None:
+    contracts = registry("contracts").strip().removeprefix("SUYUAN_CONTRACTS=")
+    settings = Settings(
+        data_dir=tmp_path,
+        rpc_url=anvil.url,
+        contracts=contracts,
+        origin="second.example/log",
+        finality="instant",
+    )
+    operator = operator_account(settings)
+    account = f"0x{account_of(operator.key).hex()}"
+    with closing(open_store(settings.store_url)) as store:
+        with pytest.raises(Invalid, match=f"suyuan registry admit second.example/log {account}"):
+            set_up(settings, store, operator)
+        assert "is open for" in registry("admit", "second.example/log", account)
+        with pytest.raises(Invalid, match="has no funds"):
+            set_up(settings, store, operator)
+        anvil.call("anvil_setBalance", account, hex(10**24))
+        node = set_up(settings, store, operator)
+        first = Trust.parse((folder / "trust.json").read_text())
+        assert (node.trust.contract, node.trust.chain_id) == (first.contract, first.chain_id)
+        assert node.trust.log_id != first.log_id
+
+        assert set_up(replace(settings, contracts=""), store, operator).trust == node.trust
+        with pytest.raises(Invalid, match="this ledger began on"):
+            set_up(replace(settings, contracts=f"0x{'1' * 40},0x{'2' * 40},0"), store, operator)
+    with closing(open_store(f"sqlite:///{tmp_path / 'other.db'}")) as store:
+        nowhere = replace(settings, data_dir=tmp_path / "other", contracts=f"0x{'1' * 40},0x{'2' * 40},0")
+        with pytest.raises(Invalid, match="holds no TraceLog 0x1111"):
+            set_up(nowhere, store, operator)
+        with pytest.raises(Invalid, match="is written by"):
+            set_up(replace(nowhere, contracts=contracts), store, Account(anvil.url, STRANGER))
+
+
+@pytest.mark.parametrize("text", ["0x12,0x34,5", f"0x{'1' * 40}", f"0x{'1' * 40},0x{'2' * 40},-1", "x"])
+def test_contracts_that_are_not_spelled_as_such_are_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="SUYUAN_CONTRACTS"):
+        Settings(contracts=text)
