@@ -29,6 +29,11 @@ def peak_memory_mib(pid: int) -> float:
     return _kib(Path(f"/proc/{pid}/status"), "VmHWM") / _KIB_PER_MIB
 
 
+def memory_mib(pid: int) -> float:
+    """The memory that a running process has now."""
+    return _kib(Path(f"/proc/{pid}/status"), "VmRSS") / _KIB_PER_MIB
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time that a running process has used so far, in user and system mode."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
