@@ -26,6 +26,8 @@ from ledger.domain.errors import Invalid, NotFound
 from ledger.node import Node, open_node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
+from ledger.prove import prove_event
+from ledger.seals import prove_reading
 
 _PAGE = 500
 
@@ -102,6 +104,18 @@ def run_carry(arguments: argparse.Namespace) -> int:
     with as_party(arguments) as (node, key):
         carrier = order_carrier(node, key, arguments.id, arguments.identifier)
     print(f"{carrier.carrier_id} bears {carrier.carried[-1].uri} once the device has confirmed it")
+    return 0
+
+
+def run_proof(arguments: argparse.Namespace) -> int:
+    """Write a message with its proof, and the bundle of the event that seals it beside it."""
+    with as_party(arguments) as (node, key):
+        proof = prove_reading(node, key, arguments.id, int(arguments.number))
+        bundle = prove_event(node, str(proof["eventID"]))
+    bundle_path = arguments.output.with_suffix(".bundle.json")
+    arguments.output.write_text(json.dumps(proof, indent=2) + "\n")
+    bundle_path.write_bytes(bundle)
+    print(f"`suyuan verify {bundle_path} --reading {arguments.output}` checks it")
     return 0
 
 

@@ -420,6 +420,8 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     action("revoke", "end all keys of a carrier", "id")
     action("give", "give a carrier to another party", "id", "party")
     action("carry", "order a device to bear another identifier", "id", "identifier")
+    proof = action("proof", "write one sealed message with its proof", "id", "number")
+    proof.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE")
     bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
     bind.add_argument("--profile", default="", metavar="NAME", help="watch its readings by a profile")
 

@@ -22,9 +22,13 @@ from ledger.domain import canonical_json, item_map, merkle
 from ledger.domain.anchor import log_id_of
 from ledger.domain.bundle import Bundle, Placement, ProvenEvent, item_uris, read_bundle
 from ledger.domain.checkpoint import Checkpoint, LogKey
+from ledger.domain.cold_chain.excursion_event import time_text
+from ledger.domain.cold_chain.reading import QUANTITIES, show
+from ledger.domain.cold_chain.seal import proven_message
 from ledger.domain.commitment import commit, ids_root, item_key, link_leaf, map_value
 from ledger.domain.errors import ChainUnavailable, Invalid
 from ledger.domain.keccak import keccak256
+from ledger.domain.telemetry import Message
 
 STEPS = (
     "format and bounds",
@@ -475,6 +479,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to believe (default: var/trust.json)",
     )
     parser.add_argument("--rpc", help="Ethereum JSON-RPC URL (default: the one in the trust file)")
+    parser.add_argument(
+        "--reading",
+        type=Path,
+        metavar="PROOF",
+        help="a message of a carrier with its proof: is it sealed in an event of the bundle?",
+    )
     parser.add_argument("--offline", action="store_true", help="ask no chain: steps 1 to 8 only")
 
 
@@ -483,12 +493,21 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         raw = arguments.file.read_bytes()
         trust = Trust.parse(arguments.trust.read_text())
+        proof = canonical_json.parse(arguments.reading.read_bytes()) if arguments.reading else None
     except (OSError, UnicodeDecodeError, Invalid) as error:
         print(f"Undetermined: {error}", file=sys.stderr)
         return Undetermined.exit_code
     url = None if arguments.offline else arguments.rpc or trust.rpc_url
     verdict = verify(raw, trust, JsonRpcChain(url) if url else None)
     print(report(verdict))
+    if proof is None or isinstance(verdict, Refuted):
+        return verdict.exit_code
+    try:
+        bodies = [event.body for event in read_bundle(raw).events if event.body]
+        print(report_message(proven_message(bodies, proof)))
+    except Invalid as error:
+        print(f"Refuted: the message: {error}")
+        return Refuted.exit_code
     return verdict.exit_code
 
 
@@ -506,6 +525,18 @@ def report(verdict: Verdict) -> str:
         case Undetermined(reason=reason):
             lines.append(f"Undetermined: {reason}")
     return "\n".join(lines)
+
+
+def report_message(message: Message) -> str:
+    """Whose message it is, then its readings, one a line."""
+    signed = (
+        f"message {message.sequence} of {message.carrier_id}, signed by its key {message.public_key.hex()}"
+    )
+    readings = [
+        f"{time_text(r.at_ms)}  {r.quantity} {show(r.milli)} {QUANTITIES[r.quantity].symbol}".rstrip()
+        for r in sorted(message.readings())
+    ]
+    return "\n".join([f"Sealed in the bundle: {signed}", *readings])
 
 
 if __name__ == "__main__":

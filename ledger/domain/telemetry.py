@@ -73,6 +73,14 @@ class Message:
         return tuple(found.values())
 
     @property
+    def unsigned(self) -> bytes:
+        return self.raw[:-_SIGNATURE_BYTES]
+
+    @property
+    def signature(self) -> bytes:
+        return self.raw[-_SIGNATURE_BYTES:]
+
+    @property
     def first_ms(self) -> int:
         return min(self._times())
 
@@ -164,8 +172,7 @@ def refusal_of(
         return "unknown_carrier"
     public_hex = message.public_key.hex()
     key = next((key for key in carrier.keys if key.public_hex == public_hex), None)
-    unsigned, signature = message.raw[:-_SIGNATURE_BYTES], message.raw[-_SIGNATURE_BYTES:]
-    if key is None or not is_signed(message.public_key, signature, signed_bytes(unsigned)):
+    if key is None or not is_signed(message.public_key, message.signature, signed_bytes(message.unsigned)):
         return "forged"
     if key.retired_ms is not None:
         return "revoked_key"

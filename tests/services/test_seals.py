@@ -1,21 +1,25 @@
 """Seals over a real store and chain: a raw reading is proved, a deleted one is noticed."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from ledger.carriers import bind_carrier
+from ledger.cli import main
+from ledger.domain.cold_chain.excursion_event import time_text
 from ledger.domain.commitment import item_key
 from ledger.domain.errors import Conflict, NotFound, NotYetAnchored
 from ledger.domain.merkle import leaf_hash, root_from_inclusion
 from ledger.domain.telemetry import read_messages
+from ledger.prove import prove_item
 from ledger.seals import Sealer, list_seals, prove_reading, sealed_messages
 from ledger.telemetry import take_messages
 from ledger.verify import Verified
-from tests.carriers import LOGGER, activate, degrees, reported
-from tests.services.world import SSCC, START_MS, World
+from tests.carriers import LOGGER, activate, degrees, public_of, reported
+from tests.services.world import SGTIN, SSCC, START_MS, World
 
 HOUR = 3_600_000
 
@@ -76,6 +80,51 @@ def test_one_raw_message_is_proved_from_the_bundle_of_the_event(bound: World) ->
     raw, path = bytes.fromhex(proof["message"]), [bytes.fromhex(sibling) for sibling in proof["path"]]
     assert root_from_inclusion(leaf_hash(raw), proof["index"], proof["size"], path) == bytes.fromhex(root)
     assert read_messages(raw)[0].sequence == 3
+
+
+def test_the_verifier_says_whose_message_it_is_what_it_says_and_that_it_is_sealed(
+    bound: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    store_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send(bound, *range(5))
+    bound.clock.now_ms += HOUR
+    seal(bound)
+    bound.anchor()
+    monkeypatch.setenv("SUYUAN_DATA_DIR", str(bound.node.settings.data_dir))
+    monkeypatch.setenv("SUYUAN_DATABASE_URL", store_url)
+    path = tmp_path / "reading.json"
+    assert main(["carriers", "proof", LOGGER, "3", "-o", str(path), "--key", bound.texts["factory"]]) == 0
+    bundle, trust = tmp_path / "reading.bundle.json", str(bound.node.settings.trust_path)
+    capsys.readouterr()
+
+    def verified() -> tuple[int, list[str]]:
+        code = main(["verify", str(bundle), "--trust", trust, "--reading", str(path)])
+        return code, capsys.readouterr().out.splitlines()[9:]
+
+    code, said = verified()
+    assert (code, said[0]) == (0, "Verified")
+    assert said[1] == f"Sealed in the bundle: message 3 of {LOGGER}, signed by its key {public_of('one')}"
+    assert said[2:] == [f"{time_text(START_MS - 180_000)}  temperature 7 °C"]
+
+    proof = json.loads(path.read_text())
+    for change in (
+        {"index": 2},
+        {"root": "00" * 32},
+        {"message": proof["message"][:-2] + "00"},
+        {"path": proof["path"][1:]},
+        {"size": 0},
+        {"message": proof["message"] * 2},
+    ):
+        path.write_text(json.dumps(proof | change))
+        code, said = verified()
+        assert (code, said[0]) == (1, "Verified")
+        assert said[1].startswith("Refuted: the message: ")
+    path.write_text(json.dumps(proof))
+    bundle.write_bytes(prove_item(bound.node, SGTIN + "S1"))
+    assert verified()[0] == 1
 
 
 def test_a_message_that_comes_late_is_in_the_next_seal(bound: World) -> None:
