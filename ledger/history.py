@@ -299,7 +299,7 @@ def _entries(
             declared=declared,
             archived=record.archived,
             readings=readings,
-            excursions=find_excursions(readings, allowed) if allowed else (),
+            excursions=find_excursions(readings, allowed),
         )
 
 

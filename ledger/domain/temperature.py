@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from ledger.domain.errors import Invalid
 from ledger.domain.events import Event, SensorElement, SensorReport
+
+_ALARM: Final = "ALARM_CONDITION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,15 @@ class TemperatureRange:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The coldest and the warmest that one sensor report names, and when that was."""
+    """The coldest and the warmest that one sensor report names, and when that was.
+
+    `is_alarm`: whoever watched says that it was not allowed (EPCIS 2.0, 7.3.7.2, `exception`).
+    """
 
     celsius_min: Decimal
     celsius_max: Decimal
     time: datetime
+    is_alarm: bool = False
 
 
 def parse_range(details: Mapping[str, str]) -> TemperatureRange | None:
@@ -66,16 +73,20 @@ def find_readings(event: Event) -> tuple[Reading, ...]:
     without a time of its own has that of its sensor element, and else that of the event.
     """
     return tuple(
-        Reading(min(celsius), max(celsius), _time_of(report, element, event))
+        Reading(min(celsius), max(celsius), _time_of(report, element, event), report.exception == _ALARM)
         for element in event.sensor_elements
         for report in element.reports
         if report.type == "Temperature" and (celsius := _values(report))
     )
 
 
-def find_excursions(readings: Sequence[Reading], allowed: TemperatureRange) -> tuple[Reading, ...]:
-    """Those of `readings` that left the range at either end."""
-    return tuple(r for r in readings if r.celsius_min not in allowed or r.celsius_max not in allowed)
+def find_excursions(readings: Sequence[Reading], allowed: TemperatureRange | None) -> tuple[Reading, ...]:
+    """Those of `readings` that are alarms, or left the range at either end."""
+    return tuple(r for r in readings if r.is_alarm or (allowed is not None and not _is_in(r, allowed)))
+
+
+def _is_in(reading: Reading, allowed: TemperatureRange) -> bool:
+    return reading.celsius_min in allowed and reading.celsius_max in allowed
 
 
 def to_celsius(value: Decimal, unit: str) -> Decimal | None:

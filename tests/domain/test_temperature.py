@@ -73,6 +73,17 @@ def test_an_excursion_is_any_reading_that_left_the_range_at_either_end() -> None
     assert find_excursions((cold, right, warm), TemperatureRange(None, Decimal(8))) == (warm,)
 
 
+def test_an_alarm_is_an_excursion_whatever_the_product_allows() -> None:
+    warm, unclear = (
+        find_readings(
+            event(SensorReport(type="Temperature", exception=kind, value=Decimal("9.5"), uom="CEL"))
+        )
+        for kind in ("ALARM_CONDITION", "ERROR_CONDITION")
+    )
+    assert find_excursions(warm + unclear, None) == warm
+    assert find_excursions(warm, TemperatureRange(None, Decimal(20))) == warm
+
+
 def test_a_product_without_a_range_has_none() -> None:
     assert parse_range({"brand": "A"}) is None
     assert parse_range({"celsius_max": "-18"}) == TemperatureRange(None, Decimal(-18))
