@@ -53,6 +53,7 @@ class Settings:
         "",
         "hosts in your own network that may be asked as nodes of other prefixes, e.g. node-b.lan; *: all",
     )
+    resolve_timeout_seconds: float = _setting(5.0, "longest wait for one answer of another node")
     printers: str = _setting(
         "",
         "label printers by name, e.g. dock=tcp://10.0.0.9:9100,laser=ipp://10.0.0.8/ipp/print,file=spool:///var/spool/labels",

@@ -45,10 +45,7 @@ from ledger.history import AskOnce
 from ledger.node import Node
 from ledger.outgoing import InsideNetwork, LocalHosts, NoAnswer, asked, read_whole
 from ledger.prove import prove_item
-from ledger.verify import ChainSource, JsonRpcChain, Refuted, Trust, Undetermined, verify
-
-TIMEOUT_SECONDS: Final = 5.0
-"""For each of the two requests to a node."""
+from ledger.verify import JsonRpcChain, Refuted, Trust, Undetermined, verify
 
 _TOLD_BYTES_MAX: Final = 4 * 1024 * 1024
 _BUNDLE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -96,18 +93,14 @@ def tell(node: Node, uri: str) -> Told:
 class Resolver:
     """Resolves on behalf of a node, and keeps what it was answered. Threads may share it."""
 
-    def __init__(
-        self, node: Node, chain: ChainSource | None = None, timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> None:
-        """`chain` is asked about anchors; the one of the trust file when none is given."""
+    def __init__(self, node: Node) -> None:
         self._node = node
-        rpc_url = node.trust.rpc_url
-        own_chain = JsonRpcChain(rpc_url, node.settings.rpc_timeout_seconds) if rpc_url else None
-        self._chain = chain or own_chain
-        self._timeout_seconds = timeout_seconds
-        self._local_hosts = resolve_hosts(node.settings)
+        settings, rpc_url = node.settings, node.trust.rpc_url
+        self._chain = JsonRpcChain(rpc_url, settings.rpc_timeout_seconds) if rpc_url else None
+        self._timeout_seconds = settings.resolve_timeout_seconds
+        self._local_hosts = resolve_hosts(settings)
         self._kept = _Kept()
-        self._flights = _Flights(2 * timeout_seconds + node.settings.rpc_timeout_seconds)
+        self._flights = _Flights(4 * self._timeout_seconds + settings.rpc_timeout_seconds)
 
     def resolve(self, text: str, via: str = "") -> Resolution:
         """What is known of the identifier that `text` spells in any scheme, by the node that is responsible.

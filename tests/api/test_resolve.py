@@ -108,7 +108,7 @@ def open_node(anvil: Anvil, database: Path, folder: Path) -> World:
     folder.mkdir()
     shutil.copy(database, folder / "suyuan.db")
     world = open_world(open_store(f"sqlite:///{folder / 'suyuan.db'}"), anvil, folder / "node")
-    settings = replace(world.node.settings, resolve_local_hosts="127.0.0.1")
+    settings = replace(world.node.settings, resolve_local_hosts="127.0.0.1", resolve_timeout_seconds=60.0)
     return replace(world, node=replace(world.node, settings=settings))
 
 
@@ -420,7 +420,7 @@ def test_questions_that_come_together_are_asked_once(nodes: Nodes) -> None:
     def slow(path: str, body: bytes) -> bytes:
         if path.startswith("/resolve"):
             asked.set()
-            enough.wait(10)
+            enough.wait(60)
         return body
 
     asked, enough = threading.Event(), threading.Event()
@@ -429,14 +429,14 @@ def test_questions_that_come_together_are_asked_once(nodes: Nodes) -> None:
         url = f"{nodes.ask_b.base_url}/resolve?id={nodes.id}"
 
         def ask() -> str:
-            together.wait(10)
-            standing: str = httpx.get(url, timeout=30).json()["standing"]
+            together.wait(60)
+            standing: str = httpx.get(url, timeout=60).json()["standing"]
             return standing
 
         answers = [askers.submit(ask) for _ in range(4)]
-        assert asked.wait(10)
+        assert asked.wait(60)
         enough.set()
-        assert [answer.result(30) for answer in answers] == ["proven"] * 4
+        assert [answer.result(60) for answer in answers] == ["proven"] * 4
         assert [path.partition("?")[0] for path in peer.paths] == ["/resolve", "/proof/item"]
 
 
