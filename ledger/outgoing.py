@@ -30,6 +30,10 @@ class NoAnswer(LedgerError):
     """The server could not be reached, or its answer broke off: try again later."""
 
 
+class AnswerTooLong(NoAnswer):
+    """The answer has more bytes than are read."""
+
+
 class InsideNetwork(Invalid):
     """The target is inside our own network, and the operator does not list its host."""
 
@@ -97,10 +101,10 @@ def asked(
 
 
 def read_whole(response: http.client.HTTPResponse, bytes_max: int) -> bytes:
-    """The body of an answer. Raises NoAnswer when it has more bytes, or breaks off."""
+    """The body of an answer. Raises AnswerTooLong when it has more bytes, NoAnswer when it breaks off."""
     body = response.read(bytes_max + 1)
     if len(body) > bytes_max:
-        raise NoAnswer(f"the answer has more than {bytes_max} bytes")
+        raise AnswerTooLong(f"the answer has more than {bytes_max} bytes")
     if response.length:
         raise NoAnswer(f"the answer broke off, {response.length} bytes before its end")
     return body

@@ -43,7 +43,7 @@ from ledger.domain.resolution import (
 from ledger.domain.resolution_counts import Source
 from ledger.history import AskOnce
 from ledger.node import Node
-from ledger.outgoing import InsideNetwork, LocalHosts, NoAnswer, asked, read_whole
+from ledger.outgoing import AnswerTooLong, InsideNetwork, LocalHosts, NoAnswer, asked, read_whole
 from ledger.prove import prove_item
 from ledger.verify import JsonRpcChain, Refuted, Trust, Undetermined, verify
 
@@ -51,10 +51,15 @@ _TOLD_BYTES_MAX: Final = 4 * 1024 * 1024
 _BUNDLE_BYTES_MAX: Final = 4 * 1024 * 1024
 _KEPT_MAX: Final = 20_000
 _KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
-_NODES_MAX: Final = 1_000
+_TROUBLES_MAX: Final = 5_000
+_REASON_MAX: Final = 400  # characters: a reason may quote what the other node wrote
 _WAITING_PER_NODE_MAX: Final = 6
 _WAITING_MAX: Final = 20
 """Threads that wait for other nodes: half of what the API has."""
+
+
+class _NodeDown(NodeUnreachable):
+    """It is the node, not the identifier, that gave no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +167,16 @@ class Resolver:
         uri = key[0]
         if not route.endpoint:
             raise NodeUnreachable("the registry names a log for it, and no node that has it")
-        trouble = self._kept.trouble(route.endpoint, self._node.clock())
+        now_ms, about_this = self._node.clock(), f"{route.endpoint} {uri}"
+        trouble = self._kept.trouble(route.endpoint, now_ms) or self._kept.trouble(about_this, now_ms)
         if trouble:
             raise NodeUnreachable(trouble)
         try:
             log_key, told = self._ask_record(uri, route, via)
         except NodeUnreachable as error:
-            self._kept.put_trouble(route.endpoint, str(error), self._node.clock() + DOWN_SECONDS * 1000)
+            # Who owns one identifier of a node cannot make it look down for the others.
+            rests = route.endpoint if isinstance(error, _NodeDown) else about_this
+            self._kept.put_trouble(rests, str(error), self._node.clock() + DOWN_SECONDS * 1000)
             raise
         answer = self._ask_proof(uri, route, log_key, told, via)
         return self._keep(key, route, told, answer, is_ours=False)
@@ -182,9 +190,8 @@ class Resolver:
         try:
             return read_told(raw, uri)
         except Invalid as error:
-            raise NodeUnreachable(
-                f"{route.endpoint} answered something else than a record: {error}"
-            ) from error
+            reason = f"something else than a record: {str(error)[:_REASON_MAX]}"
+            raise NodeUnreachable(f"{route.endpoint} answered {reason}") from error
 
     def _ask_proof(self, uri: str, route: Route, log_key: LogKey, told: Told, via: str) -> Answer:
         if route.log_id == NO_LOG:
@@ -221,9 +228,9 @@ class Resolver:
     def _judge(self, uri: str, told: Told, bundle: bytes, trust: Trust) -> Answer:
         match verify(bundle, trust, AskOnce(self._chain) if self._chain else None):
             case Refuted(step=step, reason=reason):
-                return Answer("refuted", f"step {step}, {reason}", told)
+                return Answer("refuted", f"step {step}, {reason[:_REASON_MAX]}", told)
             case Undetermined(reason=reason):
-                return Answer("unproven", reason, told)
+                return Answer("unproven", reason[:_REASON_MAX], told)
         proof = read_bundle(bundle)
         if proof.item is None or proof.subject != uri:
             return Answer("unproven", f"the proof is about {proof.subject[:200]}", told)
@@ -237,12 +244,14 @@ class Resolver:
                 return response.status, read_whole(response, bytes_max)
         except InsideNetwork as error:
             # What a name leads to inside our network is not for those who registered it.
-            raise NodeUnreachable(
+            raise _NodeDown(
                 f"{route.endpoint} is inside the network of the node that asks, so it is not asked: its "
                 f"operator may list the host in {self._local_hosts.variable}"
             ) from error
+        except AnswerTooLong as error:
+            raise NodeUnreachable(f"{route.endpoint}: {error}") from error
         except (NoAnswer, Invalid) as error:
-            raise NodeUnreachable(f"{route.endpoint} could not be asked: {error}") from error
+            raise _NodeDown(f"{route.endpoint} could not be asked: {error}") from error
 
     def _keep(self, key: "_Key", route: Route, told: Told, answer: Answer, *, is_ours: bool) -> Resolution:
         now_ms = self._node.clock()
@@ -288,7 +297,7 @@ class _Entry:
 
 
 class _Kept:
-    """Answers by identifier and node, and nodes that are down; what was not used longest goes first."""
+    """Answers by identifier and node, and who rests after a failure; what was not used longest goes first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -314,17 +323,17 @@ class _Kept:
         dropped = self._entries.pop(key, None)
         self._bytes -= dropped.size if dropped else 0
 
-    def trouble(self, endpoint: str, now_ms: int) -> str:
-        """Why a node is not asked at this time; "" when it may be."""
+    def trouble(self, name: str, now_ms: int) -> str:
+        """Why a node, or a node about an identifier, is not asked at this time; "" when it may be."""
         with self._lock:
-            reason, until_ms = self._down.get(endpoint, ("", 0))
+            reason, until_ms = self._down.get(name, ("", 0))
             return reason if now_ms < until_ms else ""
 
-    def put_trouble(self, endpoint: str, reason: str, until_ms: int) -> None:
+    def put_trouble(self, name: str, reason: str, until_ms: int) -> None:
         with self._lock:
-            self._down[endpoint] = reason, until_ms
-            self._down.move_to_end(endpoint)
-            if len(self._down) > _NODES_MAX:
+            self._down[name] = reason, until_ms
+            self._down.move_to_end(name)
+            if len(self._down) > _TROUBLES_MAX:
                 self._down.popitem(last=False)
 
 

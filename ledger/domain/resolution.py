@@ -38,6 +38,7 @@ STALE_SECONDS_MAX: Final = 3 * 86_400
 """How long an answer whose lifetime is over may still be shown, as stale (RFC 8767, section 5)."""
 
 HOPS_MAX: Final = 8
+_VIA_LENGTH_MAX: Final = 1_000
 
 
 class PrefixInactive(LedgerError):
@@ -98,6 +99,8 @@ def extend_via(via: str, name: str) -> str:
 
     Raises LoopDetected when it passed `name` before, or too many others.
     """
+    if len(via) > _VIA_LENGTH_MAX:
+        raise LoopDetected(f"Via has {len(via)} characters, at most {_VIA_LENGTH_MAX} are passed on")
     hops = [hop.strip() for hop in via.split(",") if hop.strip()]
     if len(hops) >= HOPS_MAX or any(name in hop.split() for hop in hops):
         raise LoopDetected(f"the question came back to this node, or passed {HOPS_MAX} others: {via[:200]}")

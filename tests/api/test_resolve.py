@@ -376,12 +376,27 @@ MISBEHAVIOUR: dict[str, Answering] = {
 def test_what_is_no_answer_is_told_as_such_and_not_asked_for_again_at_once(nodes: Nodes, told: str) -> None:
     with run_peer(MISBEHAVIOUR[told]) as peer:
         nodes.point_to(peer.url)
-        assert told in nodes.refuse(504)
-        assert told in nodes.refuse(504, f"{nodes.prefix}/another")
-        assert len(peer.paths) == 1
+        for _ in range(2):
+            assert told in nodes.refuse(504)
+            assert len(peer.paths) == 1
         nodes.wait(DOWN_SECONDS)
         nodes.refuse(504)
         assert len(peer.paths) == 2
+
+
+def test_one_identifier_does_not_make_its_node_look_down_for_the_others(nodes: Nodes) -> None:
+    def break_one(path: str, body: bytes) -> bytes:
+        return b" " * 5_000_000 if "huge" in path else body
+
+    with run_peer(relay(nodes, break_one)) as peer:
+        nodes.point_to(peer.url)
+        assert "more than 4194304 bytes" in nodes.refuse(504, f"{nodes.prefix}/huge")
+        assert nodes.resolve()["standing"] == "proven"
+    nodes.wait(600)
+    asked = len(peer.paths)
+    assert nodes.resolve()["standing"] == "stale"
+    assert "could not be asked" in nodes.refuse(504, f"{nodes.prefix}/other")  # it rests as a whole
+    assert len(peer.paths) == asked
 
 
 def test_a_question_that_comes_back_to_the_node_that_asks_ends_there(nodes: Nodes) -> None:

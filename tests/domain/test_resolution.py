@@ -98,8 +98,9 @@ def test_a_question_passes_few_others() -> None:
     via = ""
     for number in range(HOPS_MAX):
         via = extend_via(via, f"suyuan-{number}")
-    with pytest.raises(LoopDetected):
-        extend_via(via, "suyuan-last")
+    for long in (via, "x" * 1001):
+        with pytest.raises(LoopDetected):
+            extend_via(long, "suyuan-last")
 
 
 # --- what a node tells
