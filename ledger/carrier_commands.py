@@ -23,6 +23,7 @@ from ledger.carriers import (
 from ledger.commands import demo_key, opened_store
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, NotFound
+from ledger.logger_import import import_file
 from ledger.node import Node, open_node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
@@ -123,4 +124,17 @@ def run_bind(arguments: argparse.Namespace) -> int:
     with as_party(arguments) as (node, key):
         binding = bind_carrier(node, key, arguments.id, arguments.to, arguments.profile)
     print(f"{binding.carrier_id} is bound to {binding.uri}")
+    return 0
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    try:
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{arguments.file}: {error.strerror}") from error
+    options = {"file_name": arguments.file.name, "offset": arguments.offset, "dry_run": arguments.dry_run}
+    with as_party(arguments) as (node, key):
+        imported = import_file(node, key, arguments.id, content, arguments.mapping, **options)
+    said = "would be imported" if arguments.dry_run else "imported"
+    print(f"{imported.added:,} readings {said}, {imported.repeated:,} were there before")
     return 0

@@ -450,3 +450,8 @@ def _add_alarms(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         "file", type=Path, metavar="FILE"
     )
     action("remove", "remove a policy", "policy")
+    taken = action("import", "take in the readings of a logger file, which its device did not sign", "id")
+    taken.add_argument("file", type=Path, metavar="FILE")
+    taken.add_argument("--mapping", required=True, metavar="NAME", help="how the file is to be read")
+    taken.add_argument("--offset", default="", metavar="+HH:MM", help="of the logger's clock from UTC")
+    taken.add_argument("--dry-run", action="store_true", help="say what would be imported, and keep nothing")

@@ -131,6 +131,11 @@ class Settings:
         return self.data_dir / "profiles"
 
     @property
+    def loggers_path(self) -> Path:
+        """Mappings of logger files of this node's own; they win over those that come with Suyuan."""
+        return self.data_dir / "loggers"
+
+    @property
     def halt_path(self) -> Path:
         """Holds the reason while the node refuses to write, because chain and store disagree."""
         return self.data_dir / "halted.txt"

@@ -10,7 +10,7 @@ beginning, and what they undo is declared in error.
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.alarms import Alarm, excursion_alarm, measured_until
 from ledger.domain.canonical_json import JsonValue
-from ledger.domain.carriers import NOTHING_HEARD, Carrier, Heard
+from ledger.domain.carriers import Carrier
 from ledger.domain.cold_chain.calm import fold_all
 from ledger.domain.cold_chain.excursion_event import (
     Moment,
@@ -45,6 +45,7 @@ from ledger.domain.cold_chain.watch import (
 )
 from ledger.domain.contents import contents
 from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, StoreUnavailable
+from ledger.domain.telemetry import AHEAD_MS_MAX
 from ledger.domain.trace import LoggedEvent
 from ledger.history import logged_events
 from ledger.node import Node
@@ -103,10 +104,9 @@ class Watcher:
 
     def fold(self, due: Sequence[WatchedBinding]) -> None:
         """Fold the new readings of these bindings. One for which more come meanwhile stays due."""
-        carrier_ids = list({watched.binding.carrier_id for watched in due})
-        carriers = self._node.store.carriers_by_id(carrier_ids)
-        heard = self._node.store.heard(carrier_ids)
-        starts = [_start_of(watched, carriers[watched.binding.carrier_id], heard) for watched in due]
+        latest_ms = self._node.clock() + AHEAD_MS_MAX
+        carriers = self._node.store.carriers_by_id(list({watched.binding.carrier_id for watched in due}))
+        starts = [_start_of(watched, carriers[watched.binding.carrier_id], latest_ms) for watched in due]
         spans = [start.span for start in starts]
         folded: list[FoldedWatch] = []
         began = monotonic()
@@ -208,15 +208,15 @@ def _place(watched: WatchedBinding) -> tuple[str, int]:
     return watched.binding.carrier_id, watched.binding.from_ms
 
 
-def _start_of(watched: WatchedBinding, carrier: Carrier, heard: Mapping[str, Heard]) -> _Start:
+def _start_of(watched: WatchedBinding, carrier: Carrier, latest_ms: int) -> _Start:
+    """`latest_ms`: no reading is newer."""
     binding = watched.binding
     assert watched.dirty_ms is not None
     dirty_ms = max(binding.from_ms, watched.dirty_ms)
     folded_ms = max((series.until_ms for series in watched.watch.series.values()), default=0)
     whole = dirty_ms <= folded_ms
     start_ms, watch = (binding.from_ms, Watch()) if whole else (dirty_ms, watched.watch)
-    newest_ms = heard.get(binding.carrier_id, NOTHING_HEARD).newest_ms or 0
-    stop_ms = newest_ms + 1 if binding.until_ms is None else min(newest_ms + 1, binding.until_ms)
+    stop_ms = latest_ms + 1 if binding.until_ms is None else min(latest_ms + 1, binding.until_ms)
     return _Start(watched, carrier, watch, whole, (binding.carrier_id, start_ms, stop_ms))
 
 

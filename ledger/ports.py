@@ -17,6 +17,7 @@ from ledger.domain.anchor import Anchor
 from ledger.domain.carriers import Binding, Carrier, Heard
 from ledger.domain.cold_chain.excursion_event import Moment
 from ledger.domain.cold_chain.profile import Profile
+from ledger.domain.cold_chain.reading import Reading
 from ledger.domain.cold_chain.watch import Excursion, Watch
 from ledger.domain.event_facts import Facts
 from ledger.domain.event_query import EventQuery, Position
@@ -359,6 +360,28 @@ class RegistryHead:
 
     block: Block | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggerImport:
+    """A logger file that a party took in for a carrier."""
+
+    import_id: str
+    carrier_id: str
+    party_id: str
+    imported_ms: int
+    file_name: str
+    file_hash: bytes  # SHA-256
+    mapping: str
+    added: int  # readings that were new
+
+
+@dataclass(frozen=True, slots=True)
+class ToldReading:
+    """A reading, and who vouches for it."""
+
+    reading: Reading
+    imported_by: str = ""  # the party; "": the carrier signed it
 
 
 SealState = Literal["due", "captured", "refused"]
@@ -801,6 +824,21 @@ class Store(Protocol):
 
     def hold_listen_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that takes messages from the broker for this database."""
+
+    # readings from logger files
+    def add_import(self, imported: LoggerImport, readings: Sequence[Reading]) -> None:
+        """Save an import with its readings, at least one, all new; Conflict when one is there meanwhile."""
+
+    def imported_between(
+        self, carrier_id: str, start_ms: int, stop_ms: int, *, after: tuple[int, str] = (-1, ""), limit: int
+    ) -> list[ToldReading]:
+        """Imported readings with start <= time < stop, in order of time, then quantity, behind `after`."""
+
+    def imports(self, carrier_id: str, *, limit: int) -> list[LoggerImport]:
+        """The newest first."""
+
+    def carriers_with_imports(self, carrier_ids: Sequence[str]) -> set[str]:
+        """Those of these carriers for which anything was imported."""
 
     # seals
     def due_seals(self, received_ms: int, *, limit: int) -> list[str]:

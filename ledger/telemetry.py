@@ -25,11 +25,12 @@ from ledger.domain.telemetry import (
     refusal_of,
 )
 from ledger.node import Node
-from ledger.ports import ApiKey
+from ledger.ports import ApiKey, ToldReading
 from ledger.sm2 import is_signed
 
 _PAGE: Final = 500
 _SPAN_PAGE: Final = 100
+_IMPORTED_PAGE: Final = 5_000
 _DAY_MS: Final = 86_400_000
 DAYS_MAX: Final = 400
 READINGS_MAX: Final = 10_000
@@ -100,7 +101,7 @@ def check_not_all_refused(taken: Taken) -> None:
         )
 
 
-def list_readings(node: Node, key: ApiKey, text: str, start_ms: int, stop_ms: int) -> list[Reading]:
+def list_readings(node: Node, key: ApiKey, text: str, start_ms: int, stop_ms: int) -> list[ToldReading]:
     """The first `READINGS_MAX` readings with start <= time < stop of a carrier of your party.
 
     Raises NotFound as `get_carrier` does, Invalid for more than `DAYS_MAX` days at once.
@@ -108,18 +109,41 @@ def list_readings(node: Node, key: ApiKey, text: str, start_ms: int, stop_ms: in
     carrier = get_carrier(node, key, text)
     if stop_ms - start_ms > DAYS_MAX * _DAY_MS:
         raise Invalid(f"at most {DAYS_MAX} days of readings can be asked for at once")
-    return list(islice(readings_between(node, carrier.carrier_id, start_ms, stop_ms), READINGS_MAX))
+    return list(islice(_told_between(node, carrier.carrier_id, start_ms, stop_ms), READINGS_MAX))
 
 
 def readings_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[Reading]:
     """The readings of a carrier with start <= time < stop, in order of time, each once.
 
-    A day of them is in memory at once.
+    A day of them is in memory at once. Where a signed reading and an imported one tell of the same, it is
+    the signed one.
     """
+    return (told.reading for told in _told_between(node, carrier_id, start_ms, stop_ms))
+
+
+def _told_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[ToldReading]:
     for start in range(start_ms, stop_ms, _DAY_MS):
         stop = min(start + _DAY_MS, stop_ms)
+        told = {_place(each.reading): each for each in imported_between(node, carrier_id, start, stop)}
         messages = list(_messages_between(node, carrier_id, start, stop))
-        yield from (reading for reading in merge_readings(messages) if start <= reading.at_ms < stop)
+        signed = (reading for reading in merge_readings(messages) if start <= reading.at_ms < stop)
+        told |= {_place(reading): ToldReading(reading) for reading in signed}
+        yield from (told[place] for place in sorted(told))
+
+
+def _place(reading: Reading) -> tuple[int, str]:
+    return reading.at_ms, reading.quantity
+
+
+def imported_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -> Iterator[ToldReading]:
+    """The imported readings with start <= time < stop, in order of time."""
+    after = (-1, "")
+    while True:
+        page = node.store.imported_between(carrier_id, start_ms, stop_ms, after=after, limit=_IMPORTED_PAGE)
+        yield from page
+        if len(page) < _IMPORTED_PAGE:
+            return
+        after = _place(page[-1].reading)
 
 
 def points_between(
@@ -143,7 +167,11 @@ def points_between(
 def readings_in_spans(node: Node, spans: Sequence[tuple[str, int, int]]) -> list[Iterator[Reading]]:
     """As `readings_between` for each (carrier, start, stop); those with few messages are read at once."""
     pages = node.store.telemetry_in_spans(spans, limit=_SPAN_PAGE)
-    return [_in_span(node, page, *span) for page, span in zip(pages, spans, strict=True)]
+    imported = node.store.carriers_with_imports([carrier_id for carrier_id, _, _ in spans])
+    return [
+        readings_between(node, *span) if span[0] in imported else _in_span(node, page, *span)
+        for page, span in zip(pages, spans, strict=True)
+    ]
 
 
 def _in_span(

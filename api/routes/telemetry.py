@@ -18,6 +18,8 @@ from ledger.domain.cold_chain.curve import COLUMNS_MAX
 from ledger.domain.cold_chain.reading import from_milli
 from ledger.domain.decision import parse_decision
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
+from ledger.logger_import import FILE_BYTES_MAX, import_file, list_imports
+from ledger.ports import ToldReading
 from ledger.seals import list_seals, prove_reading, sealed_messages
 from ledger.shipment import look_up_shipment, record_decision
 from ledger.telemetry import check_not_all_refused, list_readings, take_messages
@@ -27,6 +29,7 @@ router = APIRouter(
     responses={401: {"description": "No known API key."}},
 )
 _BYTES: Final = "application/octet-stream"
+_CSV: Final = "text/csv"
 _BODY_MAX: Final = MESSAGES_MAX * MESSAGE_BYTES_MAX
 _TIME_MS_MAX: Final = 2**53
 _NOT_YOURS: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "Your party has no such carrier."}}
@@ -63,11 +66,52 @@ def get_readings(
     from_ms: Annotated[int, Query(ge=0, le=_TIME_MS_MAX)],
     to_ms: Annotated[int, Query(ge=0, le=_TIME_MS_MAX)],
 ) -> list[dict[str, Any]]:
-    """The readings of one carrier from `from_ms` to before `to_ms`, in order of time, the first 10,000."""
-    return [
-        {"at_ms": r.at_ms, "quantity": r.quantity, "value": float(from_milli(r.milli))}
-        for r in list_readings(node, key, text, from_ms, to_ms)
-    ]
+    """The readings of one carrier from `from_ms` to before `to_ms`, in order of time, the first 10,000.
+
+    `imported_by`: a party took it in from a logger file. All others the carrier signed.
+    """
+    return [_view(told) for told in list_readings(node, key, text, from_ms, to_ms)]
+
+
+def _view(told: ToldReading) -> dict[str, Any]:
+    reading = told.reading
+    view = {"at_ms": reading.at_ms, "quantity": reading.quantity, "value": float(from_milli(reading.milli))}
+    return view | ({"imported_by": told.imported_by} if told.imported_by else {})
+
+
+@router.post(
+    "/telemetry/imports",
+    responses=_NOT_YOURS | {413: {"description": "Too many bytes."}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {_CSV: {"schema": {"type": "string"}}}},
+    },
+)
+async def post_import(
+    request: Request,
+    node: NodeDep,
+    key: ApiKeyDep,
+    text: Id,
+    mapping: Annotated[str, Query(max_length=100)],
+    offset: Annotated[str, Query(max_length=10)] = "",
+    file: Annotated[str, Query(max_length=300)] = "",
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """A logger file (CSV, UTF-8) for a carrier of your party, read by a mapping.
+
+    `offset` is that of the logger's clock, such as +08:00. All of its readings are taken in, or none, with
+    a problem for each line at fault. The device did not sign them: they are shown as imported by your party.
+    With `dry_run` nothing is kept.
+    """
+    raw, _ = await read_body(request, (_CSV,), FILE_BYTES_MAX)
+    options: dict[str, Any] = {"file_name": file, "offset": offset, "dry_run": dry_run}
+    imported = await run_in_threadpool(lambda: import_file(node, key, text, raw, mapping, **options))
+    return {"added": imported.added, "repeated": imported.repeated, "dry_run": dry_run}
+
+
+@router.get("/telemetry/imports", responses=_NOT_YOURS)
+def get_imports(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
+    """The logger files that were imported for a carrier, the newest first."""
+    return [dict(imported) for imported in list_imports(node, key, text)]
 
 
 @router.get("/telemetry/curve")

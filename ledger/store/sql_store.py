@@ -16,6 +16,7 @@ from ledger.store.carriers import Carriers
 from ledger.store.database import WAIT_SECONDS, connect
 from ledger.store.events import Events
 from ledger.store.excursions import Excursions
+from ledger.store.imports import Imports
 from ledger.store.label_scans import LabelScans
 from ledger.store.links import Links
 from ledger.store.months import Months
@@ -46,6 +47,7 @@ class SqlStore(
     Links,
     Carriers,
     Telemetry,
+    Imports,
     Seals,
     Excursions,
     Alarms,

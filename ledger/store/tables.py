@@ -22,6 +22,12 @@ event_text, event_number (from events), master_attribute (from master_data), car
 excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
 Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts
 that nobody searches stand last in their row.
+carrier_binding, telemetry, telemetry_seal, telemetry_refusal, logger_import, imported_reading,
+excursion_event. Caches: log_node, map_tile, item_frontier, event_class, event_text, event_number (from
+events), master_attribute (from master_data), carrier_heard, cold_watch, excursion (from telemetry),
+registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
+1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last in
+their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -563,6 +569,30 @@ telemetry_seal = Table(  # what committed to messages
     Column("document", Text, nullable=False),
     Index("telemetry_seal_by_carrier", "carrier_id", "sealed_ms"),
     Index("telemetry_seal_by_state", "state", "sealed_ms"),
+)
+
+logger_import = Table(  # files of readings that a party took in; not signed by the carrier
+    "logger_import",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("imported_ms", BigInteger, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_hash", LargeBinary, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("added", BigInteger, nullable=False),  # readings that were new
+    Index("logger_import_by_carrier", "carrier_id", "imported_ms"),
+)
+
+imported_reading = Table(
+    "imported_reading",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("quantity", Text, primary_key=True),
+    Column("milli", BigInteger, nullable=False),
+    Column("import_id", Text, ForeignKey("logger_import.import_id"), nullable=False),
 )
 
 telemetry_refusal = Table(

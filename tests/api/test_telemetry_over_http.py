@@ -38,6 +38,32 @@ def test_one_message_and_a_batch_are_taken_and_read_back(world: World, serve: Se
     assert client.get("/carriers/carrier", params=BY_ID).json()["telemetry"]["messages"] == 3
 
 
+def test_a_logger_file_is_imported_and_its_readings_say_so(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    content = b"Date,Time,Temperature\n2026-11-22,23:59:00,4.5\n"
+    asked = BY_ID | {"mapping": "comma", "offset": "+08:00", "file": "a.csv"}
+    csv = {"Content-Type": "text/csv"}
+    tried = client.post(
+        "/telemetry/imports", params=asked | {"dry_run": "true"}, content=content, headers=csv
+    )
+    assert tried.json() == {"added": 1, "repeated": 0, "dry_run": True}
+    done = client.post("/telemetry/imports", params=asked, content=content, headers=csv)
+    assert done.json() == {"added": 1, "repeated": 0, "dry_run": False}
+    within = BY_ID | {"from_ms": str(START_MS - 120_000), "to_ms": str(START_MS)}
+    assert client.get("/telemetry", params=within).json() == [
+        {"at_ms": START_MS - 60_000, "quantity": "temperature", "value": 4.5, "imported_by": "factory"}
+    ]
+    assert client.get("/telemetry/imports", params=BY_ID).json()[0]["file"] == "a.csv"
+    wrong = client.post(
+        "/telemetry/imports", params=asked, content=content.replace(b"4.5", b"?"), headers=csv
+    )
+    assert (wrong.status_code, "line 2" in wrong.text) == (400, True)
+    others = client.post(
+        "/telemetry/imports", params=asked, content=content, headers=csv | bearer(world, "carrier")
+    )
+    assert others.status_code == 404
+
+
 def test_any_party_may_bring_what_a_carrier_signed(world: World, serve: Serve) -> None:
     client = gateway(world, serve)
     client.headers.update(bearer(world, "carrier"))

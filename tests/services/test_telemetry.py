@@ -35,7 +35,9 @@ def take(world: World, *raw: bytes) -> Taken:
 
 
 def readings(world: World, start_ms: int = 0, stop_ms: int = HOUR) -> list[Reading]:
-    return list_readings(world.node, world.keys["factory"], LOGGER, START_MS + start_ms, START_MS + stop_ms)
+    told = list_readings(world.node, world.keys["factory"], LOGGER, START_MS + start_ms, START_MS + stop_ms)
+    assert not any(each.imported_by for each in told)
+    return [each.reading for each in told]
 
 
 def view(world: World) -> Mapping[str, JsonValue]:
