@@ -7,6 +7,7 @@ from urllib.parse import quote
 from api.i18n import Language, Phrase, say
 from api.i18n.phrases import KINDS, OTHER_KIND
 from ledger.domain.identifiers import class_uri, parse_identifier, scheme_of
+from ledger.domain.identifiers import element_string as element_string
 from ledger.domain.master_data import MasterData
 from ledger.ports import Party
 
@@ -55,12 +56,6 @@ class Names:
 
     def _pick(self, chinese: str, english: str) -> str:
         return (chinese or english) if self.language == "zh" else (english or chinese)
-
-
-def element_string(uri: str) -> str:
-    """How people read an identifier: (01) 09506000134352 (21) S1; 88.118.1001/abc; another URI as it is."""
-    elements = parse_identifier(uri).elements
-    return " ".join(f"({ai}) {value}" for ai, value in elements) or scheme_of(uri).write(uri)
 
 
 def short_code(uri: str) -> str:

@@ -19,6 +19,7 @@ from ledger.domain.keys import Algorithm
 from ledger.domain.registry import CAPTURE
 from ledger.domain.schemes.table import SCHEMES
 from ledger.ports import Role
+from ledger.words import Language
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
     prove.add_argument("--exact", action="store_true", help="under no other identifier of the same item")
     prove.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     prove.set_defaults(run="ledger.commands:run_prove")
+
+    report = subcommands.add_parser("report", help="write the temperature report of an item as a PDF")
+    report.add_argument("id", metavar="ID")
+    report.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    report.add_argument("--lang", choices=get_args(Language), default="zh", help="default: %(default)s")
+    report.set_defaults(run="ledger.commands:run_report")
 
     verify = subcommands.add_parser(
         "verify", help="verify a bundle: exit code 0 verified, 1 refuted, 2 undetermined"

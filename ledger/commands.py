@@ -39,6 +39,7 @@ from ledger.node import Node, now_ms, open_node
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, Party, Store
 from ledger.prove import prove_event, prove_item
+from ledger.report import temperature_report
 from ledger.store import open_store
 from ledger.watch import watch
 
@@ -153,6 +154,14 @@ def run_prove(arguments: argparse.Namespace) -> int:
         bundle = prove_event(node, arguments.id) if arguments.event else _prove_item(node, arguments)
     arguments.output.write_bytes(bundle)
     print(f"{arguments.output}: {len(bundle)} bytes; `suyuan verify {arguments.output}` checks it")
+    return 0
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    with opened_node() as node:
+        report = temperature_report(node, arguments.id, arguments.lang)
+    arguments.output.write_bytes(report)
+    print(f"{arguments.output}: {len(report)} bytes")
     return 0
 
 

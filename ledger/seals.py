@@ -10,6 +10,8 @@ import logging
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,14 +21,16 @@ from ledger.carriers import get_carrier
 from ledger.domain.canonical_json import JsonValue
 from ledger.domain.cold_chain.seal import prove_message, seal_document, seal_root
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, NotYetAnchored
+from ledger.domain.event_facts import to_ms
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.telemetry import read_messages
 from ledger.node import Node
-from ledger.ports import ApiKey, Seal
+from ledger.ports import AnchorRecord, ApiKey, Seal
 
 MESSAGES_MAX: Final = 2_000
 """Messages in one seal; more of them wait for the next."""
 SEALS_SHOWN_MAX: Final = 100
+_SEALS_READ_MAX: Final = 2_000
 
 _BINDINGS_MAX: Final = 1_000
 _TURN: Final = 100
@@ -112,6 +116,54 @@ def list_seals(node: Node, key: ApiKey, text: str) -> list[dict[str, JsonValue]]
     return [_view(node, seal) for seal in node.store.seals(carrier.carrier_id, limit=SEALS_SHOWN_MAX)]
 
 
+@dataclass(frozen=True, slots=True)
+class SealedTime:
+    """A seal over readings from one time to another, and where it stands; None: it is captured or anchored
+    later. Not `intact`: messages of it were deleted or altered."""
+
+    seal: Seal
+    from_ms: int
+    to_ms: int
+    log_index: int | None
+    anchor: AnchorRecord | None
+    intact: bool
+
+
+def seals_over(
+    node: Node, carrier_id: str, start_ms: int, stop_ms: int, limit: int
+) -> tuple[list[SealedTime], int]:
+    """The first seals with readings from `start_ms` to before `stop_ms`, and how many there are in all.
+
+    Of the newest `_SEALS_READ_MAX` of the carrier; older ones are in the histories of its items.
+    """
+    spans = [(*_span(seal), seal) for seal in node.store.seals(carrier_id, limit=_SEALS_READ_MAX)]
+    then = sorted(
+        (span for span in spans if span[0] < stop_ms and span[1] >= start_ms), key=lambda span: span[:2]
+    )
+    return [_sealed_time(node, seal, from_ms, to_ms) for from_ms, to_ms, seal in then[:limit]], len(then)
+
+
+def _sealed_time(node: Node, seal: Seal, from_ms: int, to_ms: int) -> SealedTime:
+    index = next((event.log_index for event in node.store.events_by_id(seal.event_id)), None)
+    anchor = None if index is None else node.store.first_final_anchor_over(index)
+    intact = seal_root(_raws(node, seal.carrier_id, seal.seal_id).values()) == seal.root
+    return SealedTime(seal, from_ms, to_ms, index, anchor, intact)
+
+
+def _span(seal: Seal) -> tuple[int, int]:
+    """The times of the oldest and the newest reading."""
+    metadata = _metadata(seal)
+    return to_ms(datetime.fromisoformat(metadata["startTime"])), to_ms(
+        datetime.fromisoformat(metadata["endTime"])
+    )
+
+
+def _metadata(seal: Seal) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(seal.document)["epcisBody"]["eventList"][0]
+    metadata: dict[str, Any] = event["sensorElementList"][0]["sensorMetadata"]
+    return metadata
+
+
 def sealed_messages(node: Node, key: ApiKey, text: str, seal_id: str) -> bytes:
     """The messages of a seal, one behind another. Raises NotFound."""
     carrier = get_carrier(node, key, text)
@@ -153,8 +205,7 @@ def _raws(node: Node, carrier_id: str, seal_id: str) -> dict[int, bytes]:
 
 
 def _view(node: Node, seal: Seal) -> dict[str, JsonValue]:
-    event: dict[str, Any] = json.loads(seal.document)["epcisBody"]["eventList"][0]
-    metadata = event["sensorElementList"][0]["sensorMetadata"]
+    metadata = _metadata(seal)
     return {
         "seal": seal.seal_id,
         "sealed_ms": seal.sealed_ms,

@@ -10,10 +10,11 @@ Bounded: `LEGS_MAX` legs, `READINGS_MAX` readings, `CUSTODY_MAX` events; what wa
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from ledger.capture import capture
+from ledger.domain import event_facts
 from ledger.domain.carriers import Binding
 from ledger.domain.cold_chain.curve import COLUMNS_MAX, Curve, Figures, figures, thin
 from ledger.domain.cold_chain.profile import Profile
@@ -34,8 +35,6 @@ LEGS_MAX: Final = 20
 READINGS_MAX: Final = 400_000
 CUSTODY_MAX: Final = 200
 _STAYS_MAX: Final = 50
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Custody:
 
     @property
     def at_ms(self) -> int:
-        return _ms(self.event.event_time)
+        return event_facts.to_ms(self.event.event_time)
 
     @property
     def decision(self) -> Decision | None:
@@ -210,7 +209,7 @@ def _stop(leg: Leg, now_ms: int) -> int:
 
 
 def _legs_of(node: Node, stay: Stay) -> list[Leg]:
-    since, until = _ms(stay.since), _ms(stay.until)
+    since, until = event_facts.to_ms(stay.since), event_facts.to_ms(stay.until)
     legs = []
     for watched in node.store.watches_of(stay.uri, since, until, limit=LEGS_MAX + 1):
         ends = [end for end in (watched.binding.until_ms, until) if end is not None and end < _FOR_EVER]
@@ -308,8 +307,4 @@ def _custody(uri: str, past: _Past) -> tuple[tuple[Custody, ...], bool]:
     return tuple(placed[-CUSTODY_MAX:]), traced.complete and len(placed) <= CUSTODY_MAX
 
 
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-_FOR_EVER: Final = _ms(datetime.max.replace(tzinfo=UTC))
+_FOR_EVER: Final = event_facts.to_ms(datetime.max.replace(tzinfo=UTC))

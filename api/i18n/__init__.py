@@ -1,16 +1,14 @@
 """Pages in Chinese and English: which one a reader wants, and the words in it."""
 
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from fastapi import Request
 
-Language = Literal["zh", "en"]
+from ledger.words import Language as Language
+from ledger.words import Phrase as Phrase
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 COOKIE: Final = "lang"
-
-Phrase = tuple[str, str]
-"""The same in Chinese and in English."""
 
 
 def say(phrase: Phrase, language: Language) -> str:

@@ -6,50 +6,7 @@ Keys are the words of the standard, or the names that templates use.
 from typing import Final
 
 from api.i18n import Phrase
-
-BIZ_STEPS: Final[dict[str, Phrase]] = {
-    "accepting": ("验收接受", "Accepted"),
-    "arriving": ("到达", "Arrived"),
-    "assembling": ("组装", "Assembled"),
-    "collecting": ("收集", "Collected"),
-    "commissioning": ("赋码启用", "Given its identifier"),
-    "consigning": ("委托代销", "Consigned"),
-    "creating_class_instance": ("批次产生", "Lot created"),
-    "cycle_counting": ("循环盘点", "Counted"),
-    "decommissioning": ("停用标识", "Identifier retired"),
-    "departing": ("出发", "Departed"),
-    "destroying": ("销毁", "Destroyed"),
-    "disassembling": ("拆解", "Disassembled"),
-    "dispensing": ("配发使用", "Dispensed"),
-    "encoding": ("写码", "Encoded"),
-    "entering_exiting": ("进出通过", "Passed through"),
-    "holding": ("暂扣待检", "Held"),
-    "inspecting": ("检验", "Inspected"),
-    "installing": ("安装", "Installed"),
-    "killing": ("标签失效", "Tag disabled"),
-    "loading": ("装载", "Loaded"),
-    "other": ("其他步骤", "Other step"),
-    "packing": ("包装", "Packed"),
-    "picking": ("拣货", "Picked"),
-    "receiving": ("收货", "Received"),
-    "removing": ("移除", "Removed"),
-    "repackaging": ("重新包装", "Repackaged"),
-    "repairing": ("维修", "Repaired"),
-    "replacing": ("更换", "Replaced"),
-    "reserving": ("预留", "Reserved"),
-    "retail_selling": ("零售售出", "Sold to a customer"),
-    "sampling": ("抽样", "Sampled"),
-    "sensor_reporting": ("传感器记录", "Sensor report"),
-    "shipping": ("发货", "Shipped"),
-    "staging_outbound": ("出库待运", "Staged for shipping"),
-    "stock_taking": ("盘点", "Stock taken"),
-    "stocking": ("上架补货", "Put on the shelf"),
-    "storing": ("入库储存", "Put into storage"),
-    "transporting": ("运输", "In transport"),
-    "unloading": ("卸载", "Unloaded"),
-    "unpacking": ("拆包取出", "Unpacked"),
-    "void_shipping": ("取消发货", "Shipping cancelled"),
-}
+from ledger.words import BIZ_STEPS as BIZ_STEPS
 
 EVENTS: Final[dict[tuple[str, str | None], Phrase]] = {
     ("ObjectEvent", "ADD"): ("登记产生", "Brought into being"),
@@ -617,6 +574,7 @@ TEXTS: Final[dict[str, Phrase]] = {
     "decision_accept": ("接收", "Accepted"),
     "decision_reject": ("拒收", "Rejected"),
     "decided_by": ("决定人", "Decided by"),
+    "ship_report": ("下载温度报告（PDF）", "Download the temperature report (PDF)"),
     "ship_decide": ("收货决定", "Receiver's decision"),
     "ship_decide_says": (
         "决定连同理由和姓名写入该物品的历史，不能撤回，只能再作更正声明。",

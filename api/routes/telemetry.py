@@ -20,6 +20,7 @@ from ledger.domain.decision import parse_decision
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
 from ledger.logger_import import FILE_BYTES_MAX, import_file, list_imports
 from ledger.ports import ToldReading
+from ledger.report import temperature_report
 from ledger.seals import list_seals, prove_reading, sealed_messages
 from ledger.shipment import look_up_shipment, record_decision
 from ledger.telemetry import check_not_all_refused, list_readings, take_messages
@@ -30,6 +31,7 @@ router = APIRouter(
 )
 _BYTES: Final = "application/octet-stream"
 _CSV: Final = "text/csv"
+_PDF: Final = "application/pdf"
 _BODY_MAX: Final = MESSAGES_MAX * MESSAGE_BYTES_MAX
 _TIME_MS_MAX: Final = 2**53
 _NOT_YOURS: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "Your party has no such carrier."}}
@@ -134,6 +136,18 @@ def get_curve(
     shipment = look_up_shipment(node, text, from_ms, to_ms, columns)
     view = shipment_view(node, shipment, choose_language(request))
     return Response(orjson.dumps(view), media_type=JSON, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/telemetry/report", response_class=Response, responses={200: {"content": {_PDF: {}}}})
+def get_report(request: Request, node: NodeDep, _key: ApiKeyDep, text: Id) -> Response:
+    """The temperature report of an item on A4, in Chinese or English as `lang` or Accept-Language asks.
+
+    For whoever may see the curve; with profile, figures, curve, excursions, custody, decision and seals.
+    """
+    report = temperature_report(node, text, choose_language(request))
+    disposition = 'inline; filename="temperature-report.pdf"'
+    headers = {"Cache-Control": "no-store", "Content-Disposition": disposition}
+    return Response(report, media_type=_PDF, headers=headers)
 
 
 class Decided(BaseModel):

@@ -65,3 +65,9 @@ def class_uri(uri: str) -> str:
 def scheme_of(uri: str) -> Scheme:
     """The scheme of a canonical URI."""
     return next(scheme for scheme in SCHEMES if uri.startswith(scheme.stem))
+
+
+def element_string(uri: str) -> str:
+    """How people read an identifier: (01) 09506000134352 (21) S1; 88.118.1001/abc; another URI as it is."""
+    elements = parse_identifier(uri).elements
+    return " ".join(f"({ai}) {value}" for ai, value in elements) or scheme_of(uri).write(uri)

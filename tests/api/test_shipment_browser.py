@@ -116,6 +116,9 @@ def test_a_receiver_rejects_the_vial_and_its_history_says_why_in_both_languages(
     page.get_by_role("button", name="Reject").click()
     expect(page.locator("#message")).to_have_text("The decision is recorded.")
     expect(page.locator("#decisions li")).to_contain_text("9.5 °C <in> transit")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the temperature report").click()
+    assert download.value.path().read_bytes().startswith(b"%PDF")
     english, chinese = (
         client.get("/item", params={"id": VIAL, "lang": language}).text for language in ("en", "zh")
     )

@@ -113,5 +113,8 @@ def test_the_curve_of_an_item_is_for_any_party_that_has_a_key(world: World, serv
     assert (temperature["low"], temperature["high"], temperature["max"]) == (2, 8, 9.5)
     assert temperature["lines"] == [[[START_MS, 5], [START_MS + 60_000, 9.5]]]
     assert client.get("/telemetry/curve", params=asked | {"columns": "0"}).status_code == 400
+    report = client.get("/telemetry/report", params=asked)
+    assert (report.headers["content-type"], report.content[:8]) == ("application/pdf", b"%PDF-1.7")
     del client.headers["Authorization"]
-    assert client.get("/telemetry/curve", params=asked).status_code == 401
+    for path in ("/telemetry/curve", "/telemetry/report"):
+        assert client.get(path, params=asked).status_code == 401

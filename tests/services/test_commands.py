@@ -260,3 +260,11 @@ def test_links_are_put_imported_listed_exported_and_removed(
     said = capsys.readouterr().err
     assert "row 2, href: should be an absolute http or https URL" in said
     assert "row 2, title: should be 1 to 200 printable characters" in said
+
+
+def test_a_temperature_report_is_written_as_a_pdf(world: World, tmp_path: Path) -> None:
+    world.capture(made("S1"))
+    path = tmp_path / "report.pdf"
+    assert main(["report", "(01)09506000134352(21)S1", "-o", str(path), "--lang", "en"]) == 0
+    assert path.read_bytes().startswith(b"%PDF-1.7")
+    assert main(["report", "nothing", "-o", str(path)]) == 1

@@ -1,7 +1,7 @@
 // Draws one quantity of a shipment on a canvas: bands, times without data, excursions, the line, custody.
 
 const LEFT = 44, RIGHT = 10, BOTTOM = 34, FLAG_ROW = 17, FLAG_ROWS_MAX = 3, NAMES_WIDTH = 560;
-const INK = "#17211e", SOFT = "#55635e", LINE = "#dbe2df", BRAND = "#1c6b5a", RED = "#a32018";
+const INK = "#17211e", SOFT = "#55635e", LINE = "#dbe2df", BRAND = "#1c6b5a", BOUND = "#5b9e8c", RED = "#a32018";
 const BAND = "#e6f3ec", OUT = "#a3201826", NO_DATA = "#eef0f4", HATCH = "#9aa3b5", CUSTODY = "#4a3c8c";
 const FONT = '12px system-ui, -apple-system, "Segoe UI", "PingFang SC", "Noto Sans SC", "Microsoft YaHei", sans-serif';
 const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
@@ -71,7 +71,7 @@ function drawGround(c, leg, quantity, x, y, box, noData) {
     c.fillRect(start, box.top, Math.max(2, x(excursion.closed_ms ?? leg.shown_to_ms) - start), box.bottom - box.top);
   }
   for (const gap of gaps) drawGap(c, x(gap[0]), x(gap[1]), box, noData);
-  c.strokeStyle = BRAND;
+  c.strokeStyle = BOUND;
   c.setLineDash([6, 4]);
   for (const [bound, at] of [[high, above], [low, below]]) {
     if (bound === null) continue;

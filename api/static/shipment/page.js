@@ -269,6 +269,26 @@ $("decide").addEventListener("submit", async event => {
   }
 });
 
+$("report").addEventListener("click", async () => {
+  $("report").disabled = true;
+  try {
+    const query = new URLSearchParams({ id: view.id, lang: LANGUAGE.slice(0, 2) });
+    const headers = { Accept: "application/pdf", Authorization: `Bearer ${$("key").value.trim()}` };
+    const answer = await fetch(`/telemetry/report?${query}`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+    if (!answer) throw new Error(say("links_no_answer"));
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `HTTP ${answer.status}`);
+    const link = element("a");
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = "temperature-report.pdf";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), TIMEOUT_MS);
+  } catch (error) {
+    tell(error.message, true);
+  } finally {
+    $("report").disabled = false;
+  }
+});
+
 // ---------------------------------------------------------------- hands
 
 const canvas = $("curve");
