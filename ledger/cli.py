@@ -8,6 +8,7 @@ Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
@@ -405,19 +406,28 @@ def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     revoke.set_defaults(run="ledger.commands:run_keys_revoke")
 
 
+def _add_action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    module: str,
+    name: str,
+    told: str,
+    *positionals: str,
+) -> argparse.ArgumentParser:
+    """A command of a party, which `run_NAME` of a module does."""
+    parser = actions.add_parser(name, help=told)
+    for positional in positionals:
+        parser.add_argument(positional, metavar=positional.upper())
+    parser.add_argument("--key", help="API key (default: the demo key of --role)")
+    parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
+    parser.set_defaults(run=f"{module}:run_{name}")
+    return parser
+
+
 def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     carriers = subcommands.add_parser("carriers", help="devices that bear identifiers: enrol, keys, bindings")
     actions = carriers.add_subparsers(required=True, metavar="ACTION")
 
-    def action(name: str, told: str, *positionals: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(name, help=told)
-        for positional in positionals:
-            parser.add_argument(positional, metavar=positional.upper())
-        parser.add_argument("--key", help="API key (default: the demo key of --role)")
-        parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
-        parser.set_defaults(run=f"ledger.carrier_commands:run_{name}")
-        return parser
-
+    action = partial(_add_action, actions, "ledger.carrier_commands")
     action("enrol", "enrol the device that a JSON file describes").add_argument(
         "file", type=Path, metavar="FILE"
     )
@@ -429,6 +439,11 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     action("carry", "order a device to bear another identifier", "id", "identifier")
     proof = action("proof", "write one sealed message with its proof", "id", "number")
     proof.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE")
+    taken = action("import", "take in the readings of a logger file, which its device did not sign", "id")
+    taken.add_argument("file", type=Path, metavar="FILE")
+    taken.add_argument("--mapping", required=True, metavar="NAME", help="how the file is to be read")
+    taken.add_argument("--offset", default="", metavar="+HH:MM", help="of the logger's clock from UTC")
+    taken.add_argument("--dry-run", action="store_true", help="say what would be imported, and keep nothing")
     bind = action("bind", "bind a carrier from now on to an item, case, vehicle or room", "id", "to")
     bind.add_argument("--profile", default="", metavar="NAME", help="watch its readings by a profile")
 
@@ -437,15 +452,7 @@ def _add_alarms(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
     alarms = subcommands.add_parser("alarms", help="alarms of the cold chain: who is told, acknowledging")
     actions = alarms.add_subparsers(required=True, metavar="ACTION")
 
-    def action(name: str, told: str, *positionals: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(name, help=told)
-        for positional in positionals:
-            parser.add_argument(positional, metavar=positional.upper())
-        parser.add_argument("--key", help="API key (default: the demo key of --role)")
-        parser.add_argument("--role", default="admin", help="whose demo key to use (default: admin)")
-        parser.set_defaults(run=f"ledger.alarm_commands:run_{name}")
-        return parser
-
+    action = partial(_add_action, actions, "ledger.alarm_commands")
     listing = action("list", "the alarms of your party that nobody acknowledged, the newest first")
     listing.add_argument("--all", action="store_true", help="acknowledged ones too")
     action("show", "one alarm, with who was told of it and every try", "alarm")
@@ -457,8 +464,3 @@ def _add_alarms(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         "file", type=Path, metavar="FILE"
     )
     action("remove", "remove a policy", "policy")
-    taken = action("import", "take in the readings of a logger file, which its device did not sign", "id")
-    taken.add_argument("file", type=Path, metavar="FILE")
-    taken.add_argument("--mapping", required=True, metavar="NAME", help="how the file is to be read")
-    taken.add_argument("--offset", default="", metavar="+HH:MM", help="of the logger's clock from UTC")
-    taken.add_argument("--dry-run", action="store_true", help="say what would be imported, and keep nothing")
