@@ -338,7 +338,7 @@ def _lines(results: Results, sizes: Sizes, database: str) -> Iterator[str]:
     yield f"| of which none came | {results.unseen:,} |"
     for name, undisturbed in (("all", False), (f"but for {_AFTERWARDS_SECONDS} s after a failure", True)):
         if len(latencies := results.latencies(undisturbed=undisturbed)) > 1:
-            worst = quantiles(latencies, n=20)[-1]
+            worst = quantiles(latencies, n=20, method="inclusive")[-1]
             told = f"{median(latencies):.1f}, {worst:.1f}, {max(latencies):.1f}"
             yield f"| from acknowledged to captured, {name}: median, 95 %, longest, s | {told} |"
     for name, seconds in results.cpu_seconds.items():
