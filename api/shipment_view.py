@@ -50,6 +50,7 @@ def _stretch(stretch: Stretch, names: Names) -> dict[str, Any]:
         "until_ms": leg.until_ms,
         "shown_from_ms": stretch.from_ms,
         "shown_to_ms": stretch.to_ms,
+        "imported": stretch.imported,
         "complete": stretch.complete,
         "profile": {
             "name": profile.name,

@@ -128,6 +128,8 @@ class _Pages:
             *((words.say("rule"), limit) for limit in _limits(profile, words)),
             (words.say("result"), words.say(stretch.condition.value)),
         ]
+        if stretch.imported:
+            facts.append((words.say("unsigned"), words.say("imported", count=stretch.imported)))
         self._facts(*facts)
         self.paper.y += 4
         columns = ("count", "min", "max", "mean", "mkt", "known", "out_of", "gaps")

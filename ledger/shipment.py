@@ -72,7 +72,8 @@ class LegExcursion:
 class Stretch:
     """A leg in the time that was asked for, which here is from `from_ms` to `to_ms`.
 
-    When not `complete`, the readings behind `to_ms`, or the excursions, were too many.
+    `imported` of the readings were not signed by the device. When not `complete`, the readings behind
+    `to_ms`, or the excursions, were too many.
     """
 
     leg: Leg
@@ -81,6 +82,7 @@ class Stretch:
     condition: Condition
     series: Mapping[Quantity, tuple[Figures, Curve]]
     excursions: tuple[LegExcursion, ...]
+    imported: int
     complete: bool
 
 
@@ -239,24 +241,24 @@ def _stretch(
     begin = max(start, leg.from_ms)
     read_from = max(leg.from_ms, start - hold)
     read_until = min(leg.until_ms or stop + hold, stop + hold)
-    found, read_ms = points_between(node, binding.carrier_id, read_from, read_until, limit)
-    end = min(stop, read_ms)
+    found = points_between(node, binding.carrier_id, read_from, read_until, limit)
+    end = min(stop, found.until_ms)
     columns = max(1, columns * (end - begin) // span)
     series = {
         quantity: (
             figures(points, begin, end, profile, quantity),
             thin(points, begin, end, columns, hold),
         )
-        for quantity, points in found.items()
+        for quantity, points in found.by_quantity.items()
         if begin < end
     }
     excursions = node.store.excursions(binding.carrier_id, binding.from_ms, limit=EXCURSIONS_SHOWN_MAX)
     then = [e for e in excursions if e.began_ms < end and (e.closed_ms is None or e.closed_ms > begin)]
     shown = sorted((_clipped(e, leg) for e in then), key=lambda e: (e.began_ms, e.rule))
-    complete = read_ms >= read_until and len(excursions) < EXCURSIONS_SHOWN_MAX
+    complete = found.until_ms >= read_until and len(excursions) < EXCURSIONS_SHOWN_MAX
     condition = _condition(profile, series, shown, complete=complete)
-    stretch = Stretch(leg, begin, end, condition, series, tuple(shown), complete)
-    return stretch, sum(map(len, found.values()))
+    stretch = Stretch(leg, begin, end, condition, series, tuple(shown), found.imported, complete)
+    return stretch, sum(map(len, found.by_quantity.values()))
 
 
 def _clipped(excursion: Excursion, leg: Leg) -> LegExcursion:

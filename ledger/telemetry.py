@@ -6,7 +6,7 @@ and is counted for the carrier that it names (`carriers.carrier_views` shows it)
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -146,22 +146,43 @@ def imported_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int) -
         after = _place(page[-1].reading)
 
 
-def points_between(
-    node: Node, carrier_id: str, start_ms: int, stop_ms: int, limit: int
-) -> tuple[dict[Quantity, list[Point]], int]:
-    """The readings of a carrier as points by quantity, and up to when they were read: all from `start_ms` to
-    before that time are there. It is less than `stop_ms` when they are more than `limit`, or days than
-    `DAYS_MAX`.
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Readings as points by quantity, all to before `until_ms`. `imported` of them came in a file, and no
+    device signed them."""
+
+    by_quantity: Mapping[Quantity, list[Point]]
+    until_ms: int
+    imported: int
+
+
+def points_between(node: Node, carrier_id: str, start_ms: int, stop_ms: int, limit: int) -> Points:
+    """The readings of a carrier from `start_ms`. Their `until_ms` is less than `stop_ms` when they are more
+    than `limit`, or days than `DAYS_MAX`.
     """
     found: dict[Quantity, list[Point]] = {}
-    for start in range(start_ms, min(stop_ms, start_ms + DAYS_MAX * _DAY_MS), _DAY_MS):
+    stop_ms, imported = min(stop_ms, start_ms + DAYS_MAX * _DAY_MS), 0
+    for start in range(start_ms, stop_ms, _DAY_MS):
         if sum(map(len, found.values())) > limit:
-            return found, start
+            return Points(found, start, imported)
         stop = min(start + _DAY_MS, stop_ms)
         day = merge_points(_messages_between(node, carrier_id, start, stop), start, stop)
+        imported += _add_imported(day, imported_between(node, carrier_id, start, stop))
         for quantity, points in day.items():
             found.setdefault(quantity, []).extend(points)
-    return found, min(stop_ms, start_ms + DAYS_MAX * _DAY_MS)
+    return Points(found, stop_ms, imported)
+
+
+def _add_imported(day: dict[Quantity, list[Point]], told: Iterable[ToldReading]) -> int:
+    """Add what was imported for moments of which the device signed nothing; how many these were."""
+    signed = {quantity: {at_ms for at_ms, _ in points} for quantity, points in day.items()}
+    readings = [each.reading for each in told]
+    new = [r for r in readings if r.at_ms not in signed.get(r.quantity, ())]
+    for reading in new:
+        day.setdefault(reading.quantity, []).append((reading.at_ms, reading.milli))
+    for quantity in {reading.quantity for reading in new}:
+        day[quantity].sort()
+    return len(new)
 
 
 def readings_in_spans(node: Node, spans: Sequence[tuple[str, int, int]]) -> list[Iterator[Reading]]:

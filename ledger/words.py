@@ -69,6 +69,11 @@ REPORT: Final[dict[str, Phrase]] = {
         "There are more readings or events than this report has room for.",
     ),
     "leg": ("监测段 {number}", "Leg {number}"),
+    "unsigned": ("未签名", "Not signed"),
+    "imported": (
+        "{count} 个读数由文件导入，未经设备签名",
+        "{count} readings were imported from a file; the device did not sign them",
+    ),
     "carrier": ("监测载体", "Carrier"),
     "on": ("载体位于", "Carrier on"),
     "profile": ("温度规范", "Profile"),

@@ -549,6 +549,10 @@ TEXTS: Final[dict[str, Phrase]] = {
     "ship_still": ("至今", "until now"),
     "ship_nothing": ("没有读数：不能判定合格。", "No readings: cannot be called in range."),
     "ship_count": ("读数", "Readings"),
+    "ship_imported": (
+        "{count} 个读数由文件导入，未经设备签名。",
+        "{count} readings were imported from a file; the device did not sign them.",
+    ),
     "ship_min": ("最低", "Lowest"),
     "ship_max": ("最高", "Highest"),
     "ship_mean": ("平均", "Mean"),

@@ -10,6 +10,7 @@ from ledger.domain.errors import Invalid, NotFound
 from ledger.domain.telemetry import read_messages
 from ledger.excursions import Watcher, watch_views
 from ledger.logger_import import Imported, import_file, list_imports
+from ledger.shipment import look_up_shipment
 from ledger.telemetry import list_readings, take_messages
 from tests.carriers import LOGGER, activate, degrees, reported
 from tests.services.world import SSCC, START_MS, World
@@ -55,6 +56,9 @@ def test_imported_readings_say_by_whom_and_signed_ones_of_the_same_moment_win(ac
     take_messages(active.node, read_messages(signed))
     assert take(active, csv_of(4, 5, 6)) == Imported(3, 0)
     assert told(active) == [(4000, "factory"), (7000, ""), (6000, "factory")]
+    (leg,) = look_up_shipment(active.node, SSCC).stretches
+    figures, _ = leg.series["temperature"]
+    assert (leg.imported, figures.count, figures.milli_max) == (2, 3, 7000)
     (view,) = list_imports(active.node, active.keys["factory"], LOGGER)
     assert (view["imported_by"], view["file"], view["readings"]) == ("factory", "a.csv", 3)
 

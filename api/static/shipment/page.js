@@ -169,6 +169,7 @@ function showFigures() {
       list.append(row);
     }
     part.append(title, state, list, ...Object.entries(leg.quantities).map(([name, told]) => tableOf(name, told)));
+    if (leg.imported) part.append(element("p", say("ship_imported", { count: leg.imported }), "note"));
     if (!Object.keys(leg.quantities).length) part.append(element("p", say("ship_nothing")));
     return part;
   }));
