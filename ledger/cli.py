@@ -80,6 +80,14 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--lang", choices=get_args(Language), default="zh", help="default: %(default)s")
     report.set_defaults(run="ledger.commands:run_report")
 
+    export = subcommands.add_parser(
+        "export", help="write a record of an item for an authority; exit code 1 when something is missing"
+    )
+    export.add_argument("id", metavar="ID")
+    export.add_argument("--profile", required=True, help="a record's name; a wrong one lists them all")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".json or .csv")
+    export.set_defaults(run="ledger.commands:run_export")
+
     verify = subcommands.add_parser(
         "verify", help="verify a bundle: exit code 0 verified, 1 refuted, 2 undetermined"
     )

@@ -22,6 +22,7 @@ from ledger.domain.keys import algorithm_of
 from ledger.domain.month import Month
 from ledger.domain.scan import normalise_scan
 from ledger.equivalence import reached_item
+from ledger.export import RecordFormat, export_record, write_record
 from ledger.intake import (
     Capture,
     Captured,
@@ -163,6 +164,19 @@ def run_report(arguments: argparse.Namespace) -> int:
     arguments.output.write_bytes(report)
     print(f"{arguments.output}: {len(report)} bytes")
     return 0
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    form = arguments.output.suffix[1:].lower()
+    if form not in get_args(RecordFormat):
+        raise Invalid(f"{arguments.output}: should end in .{' or .'.join(get_args(RecordFormat))}")
+    with opened_node() as node:
+        record = export_record(node, arguments.id, arguments.profile)
+    arguments.output.write_bytes(write_record(record, cast(RecordFormat, form)))
+    for field in record.missing:
+        print(f"missing: {field.name} ({field.title}): {field.where}", file=sys.stderr)
+    print(f"{arguments.output}: {len(record.values)} fields, {len(record.missing)} missing")
+    return 1 if record.missing else 0
 
 
 def _prove_item(node: Node, arguments: argparse.Namespace) -> bytes:

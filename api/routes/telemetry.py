@@ -18,6 +18,7 @@ from ledger.domain.cold_chain.curve import COLUMNS_MAX
 from ledger.domain.cold_chain.reading import from_milli
 from ledger.domain.decision import parse_decision
 from ledger.domain.telemetry import MESSAGE_BYTES_MAX, MESSAGES_MAX, read_messages
+from ledger.export import RecordFormat, export_record, write_record
 from ledger.logger_import import FILE_BYTES_MAX, import_file, list_imports
 from ledger.ports import ToldReading
 from ledger.report import temperature_report
@@ -148,6 +149,28 @@ def get_report(request: Request, node: NodeDep, _key: ApiKeyDep, text: Id) -> Re
     disposition = 'inline; filename="temperature-report.pdf"'
     headers = {"Cache-Control": "no-store", "Content-Disposition": disposition}
     return Response(report, media_type=_PDF, headers=headers)
+
+
+@router.get(
+    "/telemetry/export",
+    response_class=Response,
+    responses={200: {"content": {JSON: {}, _CSV: {}}}, 404: {"description": "No such record profile."}},
+)
+def get_export(
+    node: NodeDep,
+    _key: ApiKeyDep,
+    text: Id,
+    profile: Annotated[str, Query(max_length=100)],
+    form: Annotated[RecordFormat, Query(alias="format")] = "json",
+) -> Response:
+    """A record of an item in the fields of a profile: `cn-imported-cold-chain-food` or `en-12830-gdp`.
+
+    For whoever may see the curve. Nothing is made up: `missing` names what is required and not known, and
+    where it would come from.
+    """
+    record = write_record(export_record(node, text, profile), form)
+    media_type = JSON if form == "json" else _CSV
+    return Response(record, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
 class Decided(BaseModel):

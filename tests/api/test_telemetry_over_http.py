@@ -118,3 +118,14 @@ def test_the_curve_of_an_item_is_for_any_party_that_has_a_key(world: World, serv
     del client.headers["Authorization"]
     for path in ("/telemetry/curve", "/telemetry/report"):
         assert client.get(path, params=asked).status_code == 401
+
+
+def test_a_record_is_exported_as_json_and_csv(world: World, serve: Serve) -> None:
+    client = gateway(world, serve)
+    asked = {"id": SSCC, "profile": "en-12830-gdp"}
+    assert {"name": "receiver", "from": "an event of the item that says: destination"} in (
+        client.get("/telemetry/export", params=asked).json()["missing"]
+    )
+    table = client.get("/telemetry/export", params=asked | {"format": "csv"})
+    assert table.headers["content-type"].startswith("text/csv")
+    assert client.get("/telemetry/export", params=asked | {"profile": "none"}).status_code == 404
