@@ -24,9 +24,9 @@ run: $(VENV)/run.done ganache/node_modules/.package-lock.json
 demo: $(VENV)/run.done ganache/node_modules/.package-lock.json
 	@$(VENV)/bin/suyuan demo
 
-# Two processes: most tests wait for a chain or a database, and those of one file share theirs.
+# Three processes on two cores: most tests wait for a chain or a database, and those of one file share theirs.
 test: check forge
-	$(NODE) $(PY) -m pytest -n 2 --dist loadscope
+	$(NODE) $(PY) -m pytest -n 3 --dist loadscope
 
 quick: $(VENV)/dev.done ganache/node_modules/.package-lock.json contracts/node_modules/.package-lock.json
 	$(NODE) $(PY) -m pytest -m "not slow"
