@@ -581,7 +581,7 @@ TEXTS: Final[dict[str, Phrase]] = {
     "ship_report": ("下载温度报告（PDF）", "Download the temperature report (PDF)"),
     "ship_decide": ("收货决定", "Receiver's decision"),
     "ship_decide_says": (
-        "决定连同理由和姓名写入该物品的历史，不能撤回，只能再作更正声明。",
+        "决定连同理由和姓名写入该物品的历史，不会被删除。",
         "It is recorded in the item's history with reason and name, and never taken away.",
     ),
     "ship_decided": ("已有决定：{says}（{name}，{time}）：{reason}", "{says} by {name}, {time}: {reason}"),

@@ -10,6 +10,7 @@ receiver says: its party is that of the API key, the name is as somebody typed i
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,13 +42,13 @@ class Decision:
 
 
 def parse_decision(choice: str, reason: str, name: str) -> Decision:
-    """Raises Invalid naming every member that is missing, too long or no decision."""
+    """Raises Invalid naming every member that is missing, too long, not one line, or no decision."""
     reason, name = reason.strip(), name.strip()
     problems = [] if choice in _CHOICES else [Problem("/decision", f"should be {' or '.join(_CHOICES)}")]
     problems += [
-        Problem(f"/{member}", f"should be a text of 1 to {TEXT_MAX} characters: it is recorded")
+        Problem(f"/{member}", f"should be one line of 1 to {TEXT_MAX} characters: it is recorded")
         for member, text in (("reason", reason), ("name", name))
-        if not 1 <= len(text) <= TEXT_MAX
+        if not 1 <= len(text) <= TEXT_MAX or any(unicodedata.category(c) == "Cc" for c in text)
     ]
     if problems:
         raise Invalid("; ".join(map(str, problems)), problems)

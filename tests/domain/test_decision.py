@@ -63,3 +63,5 @@ def test_every_fault_is_named() -> None:
     with pytest.raises(Invalid) as raised:
         parse_decision("maybe", " ", "x" * 501)
     assert [problem.pointer for problem in raised.value.problems] == ["/decision", "/reason", "/name"]
+    with pytest.raises(Invalid, match="/reason: should be one line"):
+        parse_decision("accept", "all\0 well", "Li")
