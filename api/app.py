@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
+from api.answers import Answers
 from api.errors import add_error_handlers
 from api.openapi import describe
 from api.resolutions import CountResolutions, saving
@@ -61,7 +62,7 @@ def create_app(node: Node) -> FastAPI:
         allow_methods=["GET", "HEAD", "OPTIONS"],
         expose_headers=["Link", "Location"],
     )
-    app.add_middleware(CountResolutions, counter=counter)
+    app.add_middleware(CountResolutions, counter=counter, answers=Answers(node))
     add_error_handlers(app)
     routes = (
         epcis,

@@ -1,12 +1,13 @@
 """What routes ask for: the node, the API key of the caller, an identifier."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.requests import HTTPConnection
 
 from api.errors import NotAuthenticated
 from ledger.domain.errors import NotAllowed
+from ledger.domain.resolution_counts import Source, counted_prefix
 from ledger.node import Node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
@@ -42,3 +43,11 @@ ApiKeyDep = Annotated[ApiKey, Depends(api_key_of)]
 
 Id = Annotated[str, Query(alias="id", max_length=2048)]
 """An identifier in any spelling, or an eventID; not yet parsed."""
+
+NOTED: Final = "resolved"
+"""Where the state of a request holds scheme and prefix of what it resolves, and whence the answer."""
+
+
+def note_resolved(request: Request, node: Node, uri: str, source: Source = "local") -> None:
+    """Let this request be counted as a resolution of `uri`, answered from `source`."""
+    setattr(request.state, NOTED, (*counted_prefix(node.prefixes.index(), uri), source))

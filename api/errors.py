@@ -106,13 +106,14 @@ _EPCIS_BY_STATUS: Final = {404: "NoSuchResourceException", 405: "NoSuchResourceE
 
 def add_error_handlers(app: FastAPI) -> None:
     """Let every error of `app` leave as a problem document, or as a page where a person is reading."""
-    app.add_exception_handler(LedgerError, _on_ledger_error)
+    app.add_exception_handler(LedgerError, respond_to)
     app.add_exception_handler(RequestValidationError, _on_wrong_parameter)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
-def _on_ledger_error(request: Request, error: Exception) -> Response:
+def respond_to(request: Request, error: Exception) -> Response:
+    """The answer that says a LedgerError."""
     answer = next(_ANSWERS[kind] for kind in type(error).__mro__ if kind in _ANSWERS)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s: %s", *_asked(request), error)

@@ -1,6 +1,7 @@
 """Sees every resolution pass, and counts it: how it ended, how long it took, by registered prefix.
 
-Routes that resolve say of what with `note_resolved`. What fails before that is counted without a prefix.
+Plain ones are answered here (`api.answers`). Routes that resolve say of what with `note_resolved`; what fails
+before that is counted without a prefix.
 """
 
 import threading
@@ -9,37 +10,40 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter_ns
 from typing import Final, cast
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answers import HANDLES, Answers, plain_key
+from api.dependencies import NOTED
 from ledger.domain.ai_table import QUALIFIERS
-from ledger.domain.resolution_counts import Counted, Interface, Source, counted_prefix, outcome_of
-from ledger.node import Node
+from ledger.domain.resolution_counts import Counted, Interface, Source, outcome_of
 from ledger.resolution_counts import ResolutionCounter
 
-_HANDLES: Final = "/api/handles/"
 _EXACT: Final = frozenset({"/records", "/resolve"})
 _KEYS: Final = frozenset(QUALIFIERS)
-_NOTED: Final = "resolved"
 _UNREAD: Final[tuple[str, str, Source]] = ("", "", "local")
-
-
-def note_resolved(request: Request, node: Node, uri: str, source: Source = "local") -> None:
-    """Let this request be counted as a resolution of `uri`, answered from `source`."""
-    setattr(request.state, _NOTED, (*counted_prefix(node.prefixes.index(), uri), source))
 
 
 class CountResolutions:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, counter: ResolutionCounter) -> None:
+    def __init__(self, app: ASGIApp, counter: ResolutionCounter, answers: Answers) -> None:
         self._app = app
         self._counter = counter
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         interface = _interface_of(scope)
         if interface is None:
             await self._app(scope, receive, send)
+            return
+        if interface in ("gs1", "handles") and scope["method"] == "GET" and (key := plain_key(scope)):
+            began = perf_counter_ns()
+            answer = await self._answers.ask(key, cast(Interface, interface), scope)
+            self._counter.add(answer.counted, (perf_counter_ns() - began) // 1000)
+            head = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+            await send(head)
+            await send({"type": "http.response.body", "body": answer.body})
             return
         began, status, took_ns = perf_counter_ns(), 500, 0
 
@@ -53,7 +57,7 @@ class CountResolutions:
         try:
             await self._app(scope, receive, watch)
         finally:
-            noted: tuple[str, str, Source] | None = state.get(_NOTED)
+            noted: tuple[str, str, Source] | None = state.get(NOTED)
             if noted or interface != "compressed":
                 scheme, prefix, source = noted or _UNREAD
                 door = cast(Interface, "gs1" if interface == "compressed" else interface)
@@ -66,7 +70,7 @@ def _interface_of(scope: Scope) -> str | None:
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return None
     path: str = scope["path"]
-    if path.startswith(_HANDLES) and len(path) > len(_HANDLES):
+    if path.startswith(HANDLES) and len(path) > len(HANDLES):
         return "handles"
     if path in _EXACT:
         return path[1:]

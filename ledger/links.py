@@ -4,7 +4,7 @@ Whoever speaks for an identifier says where its links lead; nobody else's target
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -172,7 +172,11 @@ def find_links(node: Node, digital_link: DigitalLink, item_page: str) -> list[Fo
     owner registered none.
     """
     levels = levels_of(digital_link)
-    links = node.store.links_at([level.anchor for level in levels])
+    return found_links(levels, node.store.links_at([level.anchor for level in levels]), item_page)
+
+
+def found_links(levels: Sequence[Level], links: Sequence[Link], item_page: str) -> list[Found]:
+    """As `find_links`, of the links that are registered for these levels."""
     own = _own_link(levels[-1].anchor, item_page, links)
     return [
         Found(level, tuple(link for link in (*links, own) if link.anchor == level.anchor)) for level in levels
@@ -182,10 +186,15 @@ def find_links(node: Node, digital_link: DigitalLink, item_page: str) -> list[Fo
 def _own_link(anchor: str, item_page: str, links: Sequence[Link]) -> Link:
     # Where the owner says where the traceability is, ours must not compete.
     is_taken = any(link.link_type == TRACEABILITY for link in links)
-    own = Link(
-        anchor, DESCRIBED_BY if is_taken else TRACEABILITY, item_page, _TITLE, ("zh", "en"), "text/html"
+    return Link(
+        anchor,
+        DESCRIBED_BY if is_taken else TRACEABILITY,
+        item_page,
+        _TITLE,
+        ("zh", "en"),
+        "text/html",
+        is_default=not any(link.is_default for link in links),
     )
-    return replace(own, is_default=not any(link.is_default for link in links))
 
 
 def describe_links(node: Node, found: Sequence[Found], root: str) -> list[LinkedLevel]:

@@ -460,6 +460,20 @@ class Delivery:
     dead: bool  # given up
 
 
+class Answers(Protocol):
+    """What resolution reads for many requests, in one transaction."""
+
+    @property
+    def revision(self) -> int:
+        """Another number after every change of what is read here; what is read is not older than it."""
+
+    def links_at(self, anchors: Sequence[str]) -> list[Link]:
+        """As `Store.links_at`."""
+
+    def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
+        """As `Store.records`."""
+
+
 class Store(Protocol):
     """The SQL index. Every method is one transaction unless it says otherwise.
 
@@ -695,6 +709,10 @@ class Store(Protocol):
     def link(self, link_id: str) -> Link | None: ...
     def remove_link(self, link_id: str) -> None:
         """NotFound when there is none."""
+
+    def answering(self) -> AbstractContextManager[Answers]: ...
+    def glimpse_revision(self) -> int | None:
+        """The revision of answers now, where that takes no wait at all, as from a local file; else None."""
 
     # how often identifiers were resolved
     def add_resolutions(self, counts: Mapping[Counted, Tally], hour_s: int, *, kept_from_s: int) -> None:

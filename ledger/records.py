@@ -92,10 +92,14 @@ def read_record(node: Node, text: str, reader: ApiKey | None = None) -> Record:
     """
     uri = parse_identifier(text).uri
     stored = node.store.records([uri]).get(uri)
+    return shown_record(uri, stored, sees_all=reader is not None and speaker(node, reader)(uri))
+
+
+def shown_record(uri: str, stored: StoredRecord | None, *, sees_all: bool = False) -> Record:
+    """A record as its reader may see it. Raises NotFound when there is none."""
     kept = read_kept(stored.kept) if stored else ()
     if stored is None or not kept:
         raise NotFound(f"{uri} is not registered here")
-    sees_all = reader is not None and speaker(node, reader)(uri)
     shown = kept if sees_all else tuple(entry for entry in kept if entry.value.is_public)
     return Record(uri, stored.version, stored.log_index, shown)
 

@@ -16,9 +16,8 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from api.dependencies import NodeDep
+from api.dependencies import NodeDep, note_resolved
 from api.errors import NotAuthenticated
-from api.resolutions import note_resolved
 from ledger.domain import canonical_json
 from ledger.domain.errors import (
     Conflict,
@@ -44,7 +43,7 @@ from ledger.handles import list_handles, search_handles
 from ledger.node import Node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
-from ledger.records import change_record, read_record
+from ledger.records import Record, change_record, read_record
 
 router = APIRouter(tags=["handles"])
 
@@ -73,7 +72,7 @@ _CODES: Final[dict[type[Exception], tuple[int, int]]] = {
 """Error -> response code (RFC 3652, section 2.2.2.2) and HTTP status."""
 
 
-def _answer(handle: str, ask: Callable[[], Response]) -> Response:
+def answer_handle(handle: str, ask: Callable[[], Response]) -> Response:
     """What `ask` answers, or its error as a Handle proxy says it."""
     try:
         return ask()
@@ -86,7 +85,8 @@ def _answer(handle: str, ask: Callable[[], Response]) -> Response:
         return JSONResponse(told, status, headers)
 
 
-def _uri_of(handle: str) -> str:
+def uri_of(handle: str) -> str:
+    """The canonical URI of the handle in a path. Raises InvalidHandle."""
     try:
         return handle_identifier(handle).uri
     except Invalid as error:
@@ -144,7 +144,7 @@ def get_handles(request: Request, node: NodeDep, prefix: str = "") -> Response:
         told = {"responseCode": 1, "prefix": prefix, "totalCount": str(found.total)}
         return JSONResponse(told | {"page": page, "pageSize": page_size, "handles": list(found.handles)})
 
-    return _answer(prefix, ask)
+    return answer_handle(prefix, ask)
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -159,7 +159,7 @@ def _number(request: Request, name: str, default: int) -> int:
 def search(request: Request, node: NodeDep) -> Response:
     """Reverse lookup as pyhandle asks for it: `?URL=*maker*`; a list of your handles."""
     patterns = dict(request.query_params)
-    return _answer("", lambda: JSONResponse(search_handles(node, _key_of(request, node), patterns)))
+    return answer_handle("", lambda: JSONResponse(search_handles(node, _key_of(request, node), patterns)))
 
 
 @router.get("/api/handles/{handle:path}")
@@ -172,22 +172,27 @@ def get_handle(request: Request, node: NodeDep, handle: str) -> Response:
     """
 
     def ask() -> Response:
-        uri, indices, types = _uri_of(handle), _indices(request), request.query_params.getlist("type")
+        uri = uri_of(handle)
         note_resolved(request, node, uri)
         reader = None if _is_set(request, "publicOnly") else _reader_of(request, node)
-        record = read_record(node, uri, reader)
-        asked = [
-            value.to_json()
-            for value in record.values
-            if (indices is None and not types)
-            or (indices is not None and value.index in indices)
-            or any(_is_of(value, kind) for kind in types)
-        ]
-        told: dict[str, Any] = {"responseCode": 1 if asked else 200, "handle": handle, "values": asked}
-        headers = {"Link": f'</proof/item?id={quote(uri, safe="")}>; rel="describedby"'}
-        return _json(told, 200, headers, pretty=_is_set(request, "pretty"))
+        return show_values(request, handle, read_record(node, uri, reader))
 
-    return _answer(handle, ask)
+    return answer_handle(handle, ask)
+
+
+def show_values(request: Request, handle: str, record: Record) -> Response:
+    """The values that the query asks for."""
+    indices, types = _indices(request), request.query_params.getlist("type")
+    asked = [
+        value.to_json()
+        for value in record.values
+        if (indices is None and not types)
+        or (indices is not None and value.index in indices)
+        or any(_is_of(value, kind) for kind in types)
+    ]
+    told: dict[str, Any] = {"responseCode": 1 if asked else 200, "handle": handle, "values": asked}
+    headers = {"Link": f'</proof/item?id={quote(record.uri, safe="")}>; rel="describedby"'}
+    return _json(told, 200, headers, pretty=_is_set(request, "pretty"))
 
 
 def _is_of(value: Value, kind: str) -> bool:
@@ -211,7 +216,7 @@ async def put_handle(request: Request, node: NodeDep, handle: str) -> Response:
     raw = await _read_body(request, node.settings.capture_limit_bytes)
 
     def ask() -> Response:
-        key, uri = _key_of(request, node), _uri_of(handle)
+        key, uri = _key_of(request, node), uri_of(handle)
         if raw is None:
             raise TooLarge(f"the body has more than {node.settings.capture_limit_bytes} bytes")
         values, overwrite = _values_of(raw), _is_set(request, "overwrite", default=True)
@@ -222,7 +227,7 @@ async def put_handle(request: Request, node: NodeDep, handle: str) -> Response:
         outcome = change_record(node, key, Change(uri, action, values)).outcome
         return JSONResponse({"responseCode": 1, "handle": handle}, 201 if outcome == "registered" else 200)
 
-    return await run_in_threadpool(_answer, handle, ask)
+    return await run_in_threadpool(answer_handle, handle, ask)
 
 
 async def _read_body(request: Request, bytes_max: int) -> bytes | None:
@@ -251,11 +256,11 @@ def delete_handle(request: Request, node: NodeDep, handle: str) -> Response:
     """Delete a handle, or with `index` the values there alone. What they were stays proved in the log."""
 
     def ask() -> Response:
-        key, uri, indices = _key_of(request, node), _uri_of(handle), _indices(request)
+        key, uri, indices = _key_of(request, node), uri_of(handle), _indices(request)
         if indices is None and "index" in request.query_params:
             raise Invalid("index=various: name the indices to delete")
         change = Change(uri, "delete") if indices is None else Change(uri, "remove", (), indices)
         change_record(node, key, change)
         return JSONResponse({"responseCode": 1, "handle": handle})
 
-    return _answer(handle, ask)
+    return answer_handle(handle, ask)

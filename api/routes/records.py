@@ -10,9 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.dependencies import ApiKeyDep, Id, NodeDep, api_key_of
+from api.dependencies import ApiKeyDep, Id, NodeDep, api_key_of, note_resolved
 from api.media_types import JSON
-from api.resolutions import note_resolved
 from api.routes.epcis.bodies import documented_body, read_body
 from ledger.domain import canonical_json
 from ledger.domain.errors import Invalid, LedgerError, Problem, TooLarge

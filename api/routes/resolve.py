@@ -7,8 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.dependencies import Id, NodeDep
-from api.resolutions import note_resolved
+from api.dependencies import Id, NodeDep, note_resolved
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.registry import NO_LOG
 from ledger.domain.resolution import NodeUnreachable, Told, extend_via, via_name, write_told

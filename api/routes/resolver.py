@@ -15,10 +15,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.params import Depends as DependsParameter
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from api.dependencies import NodeDep
+from api.dependencies import NodeDep, note_resolved
 from api.media_types import JSON, JSON_LD, choose_media_type
 from api.pages import wants_page
-from api.resolutions import note_resolved
 from ledger.domain.ai_table import QUALIFIERS
 from ledger.domain.compressed_link import NotCompressed, expand_link, is_compressed
 from ledger.domain.digital_link import CANONICAL_STEM, DigitalLink, build, parse_digital_link
@@ -37,6 +36,7 @@ from ledger.domain.links import (
 from ledger.domain.linkset import CONTEXT, LINKSET_JSON, LINKSET_TEXT, LinkedLevel, linkset, linkset_text
 from ledger.label_scans import record_scan
 from ledger.links import Found, describe_links, find_links
+from ledger.node import Node
 
 router = APIRouter(tags=["resolver"])
 
@@ -73,17 +73,14 @@ def get_context() -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What the Digital Link of a request says."""
 
     path: str  # without a slash at its end; as it was sent, unless that was compressed
     query: str
     link: DigitalLink
+    identifier: Identifier
     was_compressed: bool
-
-    @property
-    def identifier(self) -> Identifier:
-        return identifier_of(self.link)
 
     def item_page(self, base: str, query: str) -> str:
         """Our own page of the item, below `base`."""
@@ -113,11 +110,27 @@ def _resolve(
 
     A person who opens it has scanned the label: that is counted, with the place if the scanner gave one.
     """
-    asked = _read_request(request)
+    asked = read_link_request(request)
     note_resolved(request, node, asked.identifier.uri)
-    root = node.settings.label_url
-    own = asked.item_page(root, "")
+    own = asked.item_page(node.settings.label_url, "")
     found = find_links(node, asked.link, own)
+    answer = answer_link(request, node, asked, found, own, link_type, context)
+    if answer.status_code == 307 and not link_type and _is_scan(request):
+        record_scan(node, asked.identifier.uri, parse_place(region, lat, lon), "public", device)
+    return answer
+
+
+def answer_link(
+    request: Request,
+    node: Node,
+    asked: Asked,
+    found: Sequence[Found],
+    own: str,
+    link_type: str = "",
+    context: str = "",
+) -> Response:
+    """The redirect or linkset that answers a request, of the links that were found; `own` is our page."""
+    root = node.settings.label_url
     if link_type in LINKSET_WORDS or _accepts_linkset(request):
         return _linkset(request, describe_links(node, found, root), root, asked.same_as(root))
     chosen = choose_links([one.links for one in found], _wish(request, link_type, context))
@@ -126,8 +139,6 @@ def _resolve(
     if len(chosen) > 1:
         several = _only(describe_links(node, found, root), chosen)
         return _linkset(request, several, root, asked.same_as(root), 300)
-    if not link_type and _is_scan(request):
-        record_scan(node, asked.identifier.uri, parse_place(region, lat, lon), "public", device)
     href = chosen[0].href
     target = asked.item_page(_base(request, root), asked.query) if href == own else pass_on(href, asked.query)
     return RedirectResponse(target, 307, _headers(_linkset_link(found, root), asked.same_as(root)))
@@ -145,16 +156,17 @@ def _options() -> Response:
     return Response(status_code=204, headers={**_HEADERS, "Allow": _METHODS})
 
 
-def _read_request(request: Request) -> _Asked:
+def read_link_request(request: Request) -> Asked:
+    """What is asked for. Raises Invalid when that is no Digital Link."""
     # The raw path: decoding would turn %2F in a serial into a step of the path.
     path = request.scope["raw_path"].decode("ascii").removesuffix("/")
-    query = request.url.query
+    query = request.scope["query_string"].decode("latin-1")
     was_compressed = is_compressed(path)
     if was_compressed:
         path, packed = expand_link(path)
         query = "&".join(filter(None, (packed, query)))
     link = parse_digital_link(f"{CANONICAL_STEM}{path}{'?' if query else ''}{query}")
-    return _Asked(path, query, link, was_compressed)
+    return Asked(path, query, link, identifier_of(link), was_compressed)
 
 
 def _wish(request: Request, link_type: str, context: str) -> Wish:

@@ -5,6 +5,7 @@ Source: RFC 9110, section 12; RFC 4647, section 3, for languages.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _ENTRIES_MAX: Final = 50
@@ -18,13 +19,22 @@ Weighted = Sequence[tuple[str, float]]
 
 def read_weights(header: str) -> Weighted:
     """The first 50 entries of an `Accept` or `Accept-Language` header; a weight that is none counts as 1."""
+    # The same few headers come again and again; long ones are not worth remembering.
+    return _read_again(header) if len(header) <= _REMEMBERED_LENGTH else _read(header)
+
+
+def _read(header: str) -> Weighted:
     entries: list[tuple[str, float]] = []
     for part in header.split(",")[:_ENTRIES_MAX]:
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if name:
             weights = [p.removeprefix("q=") for p in parameters if p.startswith("q=")]
             entries.append((name, float(weights[0]) if weights and _is_weight(weights[0]) else 1.0))
-    return entries
+    return tuple(entries)
+
+
+_REMEMBERED_LENGTH: Final = 200
+_read_again: Final = lru_cache(maxsize=1024)(_read)
 
 
 def media_quality(media_type: str, wanted: Weighted) -> float:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from ledger.domain.errors import Conflict, NotFound
 from ledger.domain.links import LINKS_MAX, Link
 from ledger.store import tables
+from ledger.store.answer_revision import count_change
 from ledger.store.bulk import chunks, insert_rows
 from ledger.store.database import Database
 
@@ -26,6 +27,11 @@ _READ = select(
 _CHUNK = 500
 
 
+def read_links(connection: Connection, anchors: Sequence[str]) -> list[Link]:
+    query = _READ.where(_LINK.anchor.in_(anchors)).order_by(_LINK.changed_ms, _LINK.link_id)
+    return [_to_link(row) for row in connection.execute(query.limit(len(anchors) * LINKS_MAX))]
+
+
 class Links(Database):
     """The part of `Store` about links of identifiers."""
 
@@ -38,11 +44,11 @@ class Links(Database):
                 rows = {link.link_id: _from_link(link, party_id, changed_ms) for link in chunk}
                 insert_rows(connection, tables.link, list(rows.values()), "replace")
                 _check_counts(connection, [link.anchor for link in chunk])
+            count_change(connection)
 
     def links_at(self, anchors: Sequence[str]) -> list[Link]:
-        query = _READ.where(_LINK.anchor.in_(anchors)).order_by(_LINK.changed_ms, _LINK.link_id)
         with self.reading() as connection:
-            return [_to_link(row) for row in connection.execute(query.limit(len(anchors) * LINKS_MAX))]
+            return read_links(connection, anchors)
 
     def links_of(self, party_id: str, *, after: str, limit: int) -> list[Link]:
         query = _READ.where(_LINK.party_id == party_id).order_by(_LINK.anchor, _LINK.link_id).limit(limit)
@@ -62,6 +68,7 @@ class Links(Database):
         with self.writing() as connection:
             if not connection.execute(delete(tables.link).where(_LINK.link_id == link_id)).rowcount:
                 raise NotFound(f"link {link_id}: there is none with this id")
+            count_change(connection)
 
 
 def _end_defaults(connection: Connection, anchors: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from ledger.domain.errors import Conflict, NotFound
 from ledger.domain.master_data import MasterData
 from ledger.ports import ApiKey, Party
 from ledger.store import tables
+from ledger.store.answer_revision import count_change
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
 from ledger.store.index import index_master_data
@@ -108,6 +109,7 @@ def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> 
     rows = {entry.uri: _from_master_data(entry) for entry in entries}
     insert_rows(connection, tables.master_data, sorted(rows.values()), "replace")
     index_master_data(connection, entries)
+    count_change(connection)
 
 
 def read_master_data(connection: Connection, uris: Sequence[str]) -> dict[str, MasterData]:

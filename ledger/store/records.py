@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
 from ledger.ports import StoredBatch, StoredRecord
 from ledger.store import tables
+from ledger.store.answer_revision import count_change
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.database import Database
 
@@ -22,6 +23,8 @@ def read_records(connection: Connection, uris: Sequence[str]) -> Mapping[str, St
 def write_records(connection: Connection, records: Sequence[StoredRecord]) -> None:
     rows = [(r.uri, r.version, r.log_index, r.party_id, r.kept) for r in records]
     insert_rows(connection, tables.identifier_record, sorted(rows), "replace")
+    if rows:
+        count_change(connection)
 
 
 def read_batch(connection: Connection, party_id: str, name: str) -> StoredBatch | None:

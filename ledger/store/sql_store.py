@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.store.alarms import Alarms
 from ledger.store.anchors import Anchors
+from ledger.store.answers import AnswerReads
 from ledger.store.caches import Caches
 from ledger.store.carriers import Carriers
 from ledger.store.database import WAIT_SECONDS, connect
@@ -53,6 +54,7 @@ class SqlStore(
     Alarms,
     RegistryChanges,
     ResolutionCounts,
+    AnswerReads,
 ):
     """`ledger.ports.Store` on SQLite or PostgreSQL. Errors that any method may raise: StoreUnavailable."""
 

@@ -28,6 +28,12 @@ events), master_attribute (from master_data), carrier_heard, cold_watch, excursi
 registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
 1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last in
 their row.
+record_batch, link, answer_revision, carrier, carrier_binding, telemetry, telemetry_seal,
+telemetry_refusal, excursion_event. Statistics: resolution_count. Caches: log_node, map_tile,
+item_frontier, event_class, event_text, event_number (from events), master_attribute (from master_data),
+carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change (from the
+chain) and prefix (from those). Times are milliseconds since 1970 unless their name ends in _s, hashes
+and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -723,6 +729,14 @@ link = Table(
     Index("link_by_id", "link_id", unique=True),
     Index("link_by_party", "party_id", "anchor", "link_id"),
     sqlite_with_rowid=False,
+)
+
+answer_revision = Table(  # counts the transactions that changed what resolution answers
+    "answer_revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="answer_revision_is_one_row"),
 )
 
 resolution_count = Table(
