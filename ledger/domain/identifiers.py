@@ -53,7 +53,11 @@ def parse_identifier(text: str) -> Identifier:
 
 def find_identifier(text: str) -> Identifier | None:
     """As `parse_identifier`, but None for what no scheme claims."""
-    return next((found for scheme in SCHEMES if (found := scheme.parse(text)) is not None), None)
+    for scheme in SCHEMES:
+        found = scheme.parse(text)
+        if found is not None:
+            return found
+    return None
 
 
 def class_uri(uri: str) -> str:

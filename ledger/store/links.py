@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from ledger.domain.errors import Conflict, NotFound
 from ledger.domain.links import LINKS_MAX, Link
@@ -24,12 +24,18 @@ _READ = select(
     _LINK.is_default,
     _LINK.is_default_multi,
 )
+# Made once, because making a statement takes longer than running it.
+_READ_AT = (
+    _READ.where(_LINK.anchor.in_(bindparam("anchors", expanding=True)))
+    .order_by(_LINK.changed_ms, _LINK.link_id)
+    .limit(bindparam("most"))
+)
 _CHUNK = 500
 
 
 def read_links(connection: Connection, anchors: Sequence[str]) -> list[Link]:
-    query = _READ.where(_LINK.anchor.in_(anchors)).order_by(_LINK.changed_ms, _LINK.link_id)
-    return [_to_link(row) for row in connection.execute(query.limit(len(anchors) * LINKS_MAX))]
+    given = {"anchors": anchors, "most": len(anchors) * LINKS_MAX}
+    return [_to_link(row) for row in connection.execute(_READ_AT, given)]
 
 
 class Links(Database):

@@ -2,22 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
 
 from ledger.ports import StoredBatch, StoredRecord
 from ledger.store import tables
 from ledger.store.answer_revision import count_change
-from ledger.store.bulk import insert_rows, rows_where_in
+from ledger.store.bulk import chunks, insert_rows
 from ledger.store.database import Database
 
 _RECORD = tables.identifier_record.c
 _BATCH = tables.record_batch.c
+# Made once, because making a statement takes longer than running it.
+_READ_AT = select(tables.identifier_record).where(_RECORD.uri.in_(bindparam("uris", expanding=True)))
+_CHUNK = 500
 _NOTHING = "[]"
 
 
 def read_records(connection: Connection, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
-    rows = rows_where_in(connection, select(tables.identifier_record), _RECORD.uri, sorted(set(uris)))
-    return {row.uri: StoredRecord(*row) for row in rows}
+    found: dict[str, StoredRecord] = {}
+    for chunk in chunks(sorted(set(uris)), _CHUNK):
+        rows = connection.execute(_READ_AT, {"uris": chunk})
+        found.update((row[0], StoredRecord(*row)) for row in rows)
+    return found
 
 
 def write_records(connection: Connection, records: Sequence[StoredRecord]) -> None:

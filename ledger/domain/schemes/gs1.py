@@ -133,10 +133,11 @@ def _identify(path: Sequence[Element]) -> Identifier:
     if qualifiers.get("254") == "0":
         # TDS 2.0, section 6.3.3: extension 0 says that the GLN has none.
         del qualifiers["254"]
-    qualifier, kind = next(level for level in _LEVELS[code] if not level[0] or level[0] in qualifiers)
-    return Identifier(
-        f"{key_uri}/{qualifier}/{escape(qualifiers[qualifier])}" if qualifier else key_uri, kind
-    )
+    for qualifier, kind in _LEVELS[code]:
+        if qualifier in qualifiers:
+            return Identifier(f"{key_uri}/{qualifier}/{escape(qualifiers[qualifier])}", kind)
+    # The last level is the key itself (a 415 never comes without its qualifier).
+    return Identifier(key_uri, kind)
 
 
 def _is_epc_urn(text: str) -> bool:
