@@ -58,6 +58,7 @@ bench: $(VENV)/dev.done ganache/node_modules/.package-lock.json
 	$(PY) -m bench.queries --events $(EVENTS)
 	$(PY) -m bench.labels
 	$(PY) -m bench.records
+	$(PY) -m bench.resolution --identifiers $(EVENTS)
 
 # ------------------------------------------------------------------------------ set-up
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import print_run, queries, records
+from bench import print_run, queries, records, resolution
 from bench.__main__ import main
 from bench.documents import count_serials, make_documents, to_xml
 from bench.trade import trade_documents
@@ -125,3 +125,16 @@ def test_the_benchmark_of_records_registers_reads_and_tells_rates(
     assert told.strip() == (tmp_path / "records.md").read_text().strip()
     for name in ("SQLite: registered in batches", "PostgreSQL: registered one by one", "read: Digital Links"):
         assert name in told
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_resolution_tells_ratios_and_leaves_nothing_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--identifiers=2000", "--seconds=0.2", "--repeats=1"]
+    assert resolution.main([*sizes, "--results", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.strip() == (tmp_path / "resolution.md").read_text().strip()
+    for name in ("bare", "Digital Links, cold", "Digital Links, hot", "handles, cold", "handles, hot"):
+        assert f"| {name} |" in told
+    assert not multiprocessing.active_children()
