@@ -220,12 +220,10 @@ def _measure(folder: Path, identifiers: int, seconds: float, repeats: int) -> di
         with _Served(folder, ["-m", "bench.resolution", "--serve-bare"]) as bare:
             _ask(bare, _again(["/bare"]), seconds / 5)
             add(_BARE, bare, _again(["/bare"]))
-        for kind, path in _PATHS.items():
-            fresh = _fresh(path, identifiers // 2, repeat)
-            with _Served(folder, ["-m", "api"]) as node:
-                _ask(
-                    node, fresh, seconds / 5
-                )  # code is compiled and connections are made; not what is asked for
+        with _Served(folder, ["-m", "api"]) as node:
+            for kind, path in _PATHS.items():
+                fresh = _fresh(path, identifiers // 2, repeat)
+                _ask(node, fresh, seconds / 5)  # connections are made, and code runs the first time
                 add(f"{kind}, cold", node, fresh)
                 hot = list(islice(fresh, _HOT))
                 _ask(node, _again(hot), seconds / 5)
