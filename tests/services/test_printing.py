@@ -495,17 +495,17 @@ def test_a_template_that_no_longer_fits_stops_the_job_before_anything_is_sent(de
     assert desk.printer.taken == []
 
 
-Draw = Callable[[Symbol, int, int], Image.Image]
+Draw = Callable[[Symbol, int, int], bytes]
 DRAW: Draw = printing._draw
 
 
-def _draw_nothing(symbol: Symbol, width: int, height: int) -> Image.Image:
-    return Image.new("1", (width, height), printing.WHITE)
+def _draw_nothing(symbol: Symbol, module: int, row_height: int) -> bytes:
+    return bytes(len(DRAW(symbol, module, row_height)))
 
 
-def _draw_the_label_before(symbol: Symbol, width: int, height: int) -> Image.Image:
+def _draw_the_label_before(symbol: Symbol, module: int, row_height: int) -> bytes:
     text = symbol.payload.text.replace("SN0052", "SN0051")
-    return DRAW(encode(replace(symbol.payload, text=text)), width, height)
+    return DRAW(encode(replace(symbol.payload, text=text)), module, row_height)
 
 
 @pytest.mark.parametrize(
@@ -519,8 +519,8 @@ def _draw_the_label_before(symbol: Symbol, width: int, height: int) -> Image.Ima
 def test_a_label_that_reads_back_wrong_stops_the_job_before_its_chunk_is_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Draw, says: str
 ) -> None:
-    def draw(symbol: Symbol, width: int, height: int) -> Image.Image:
-        return (fault if symbol.payload.text.endswith("SN0052") else DRAW)(symbol, width, height)
+    def draw(symbol: Symbol, module: int, row_height: int) -> bytes:
+        return (fault if symbol.payload.text.endswith("SN0052") else DRAW)(symbol, module, row_height)
 
     job = desk.order()
     monkeypatch.setattr(printing, "_draw", draw)  # the fault of a renderer, in the midst of the second chunk
@@ -536,11 +536,14 @@ def test_a_label_that_reads_back_wrong_stops_the_job_before_its_chunk_is_sent(
 
 
 def test_a_job_keeps_the_worst_quality_of_its_labels(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(symbol: Symbol, width: int, height: int) -> Image.Image:
-        image = DRAW(symbol, width, height)
-        if symbol.payload.text.endswith("SN0002"):
-            image.paste(printing.WHITE, (width // 2, height // 2, width * 3 // 4, height * 3 // 4))
-        return image
+    def draw(symbol: Symbol, module: int, row_height: int) -> bytes:
+        dots = DRAW(symbol, module, row_height)
+        if not symbol.payload.text.endswith("SN0002"):
+            return dots
+        size = (symbol.columns * module, symbol.rows * row_height)
+        image = Image.frombytes("1", size, dots, "raw", "1;I")
+        image.paste(printing.WHITE, (size[0] // 2, size[1] // 2, size[0] * 3 // 4, size[1] * 3 // 4))
+        return image.tobytes("raw", "1;I")
 
     monkeypatch.setattr(printing, "_draw", draw)
     done = desk.work(desk.order())
