@@ -103,7 +103,7 @@ def _replay_to(
 def _linked_keys(store: Store, start: int, stop: int) -> list[set[bytes]]:
     """The item keys that the index rows give each event."""
     keys: list[set[bytes]] = [set() for _ in range(start, stop)]
-    for key, log_index, _ in store.links_between(start, stop):
+    for key, log_index in store.links_between(start, stop):
         keys[log_index - start].add(key)
     return keys
 

@@ -14,7 +14,6 @@ from ledger.domain import item_map, merkle
 from ledger.domain.anchor import Anchor
 from ledger.domain.commitment import link_leaf, map_value
 from ledger.domain.errors import ForkDetected, Invalid
-from ledger.domain.item_map import Child, Leaf, Tile
 from ledger.domain.merkle import Frontier
 from ledger.ports import Store, TreeGrowth
 
@@ -60,22 +59,24 @@ class Grown:
 def next_size(store: Store, size: int) -> int:
     """Where the anchor after `size` ends: at the end of the log, unless that is too much for one."""
     stop = min(store.log_size(), size + EVENTS_MAX)
-    for links_before, (_, log_index, _) in enumerate(store.links_between(size, stop)):
-        if links_before >= LINKS_MAX and log_index > size:
-            return log_index
-    return stop
+    too_much = store.event_of_link(LINKS_MAX, size, stop)
+    return stop if too_much is None else max(too_much, size + 1)
 
 
 def grow(store: Store, base: Roots, size: int) -> Grown:
     """Log and item map at `size`, from the caches as of `base`. Raises CachesDiffer when they are not."""
-    log, log_nodes, proof = _grow_log(store, base, size)
-    items = _grow_items(store, base.size, size)
-    changes = {key: map_value(new.size, new.root) for key, (_, new) in items.items()}
-    tiles = _CheckedTiles(store)
-    update = item_map.update(changes, tiles.read)
-    tiles.check(base.map_root, {key: old for key, (old, _) in items.items()})
-    caches = TreeGrowth(log_nodes, update.tiles, {key: new for key, (_, new) in items.items()})
-    return Grown(Roots(size, log.root, update.root), tuple(proof), caches)
+    log = _grow_log(store, base, size)
+    links = _links_by_item(store, base.size, log.leaves)
+    try:
+        found = item_map.find(links, base.map_root, store.read_tiles)
+        frontiers = _read_frontiers(store, found.values)
+    except Invalid as error:
+        raise CachesDiffer(str(error)) from error
+    items = {key: frontiers.get(key, Frontier()).extended(leaves) for key, leaves in links.items()}
+    changes = {key: map_value(mini_log.size, mini_log.root) for key, mini_log in items.items()}
+    update = item_map.update(changes, lambda _: found.tiles)
+    caches = TreeGrowth(log.nodes, update.tiles, items)
+    return Grown(Roots(size, log.root, update.root), tuple(log.proof), caches)
 
 
 def grow_or_rebuild(store: Store, base: Roots, size: int) -> Grown:
@@ -113,9 +114,15 @@ def rebuild_caches(store: Store, size: int) -> Roots:
     return roots
 
 
-def _grow_log(
-    store: Store, base: Roots, size: int
-) -> tuple[Frontier, dict[tuple[int, int], bytes], list[bytes]]:
+@dataclass(frozen=True, slots=True)
+class _GrownLog:
+    leaves: Sequence[bytes]  # that are new
+    root: bytes
+    nodes: Mapping[tuple[int, int], bytes]  # that are new
+    proof: Sequence[bytes]
+
+
+def _grow_log(store: Store, base: Roots, size: int) -> _GrownLog:
     try:
         old = merkle.frontier_at(base.size, merkle.reader(store.read_hashes))
         if old.root != base.log_root:
@@ -123,68 +130,39 @@ def _grow_log(
         leaves = store.read_hashes(0, base.size, size - base.size)
         if len(leaves) != size - base.size:
             raise CachesDiffer(f"{size - base.size - len(leaves)} leaves are missing below {size}")
-        nodes = merkle.new_nodes(base.size, size, store.read_hashes)
+
+        def read_stored(level: int, start: int, count: int) -> list[bytes]:
+            if level == 0 and start >= base.size:
+                return leaves[start - base.size : start - base.size + count]
+            return store.read_hashes(level, start, count)
+
+        nodes = merkle.new_nodes(base.size, size, read_stored)
 
         def read_row(level: int, start: int, count: int) -> list[bytes]:
-            row = store.read_hashes(level, start, count)
+            row = read_stored(level, start, count)
             added = range(start + len(row), start + count)
             return [*row, *(nodes[level, index] for index in added if (level, index) in nodes)]
 
         proof = merkle.consistency_path(base.size, size, merkle.reader(read_row))
     except Invalid as error:
         raise CachesDiffer(str(error)) from error
-    return old.extended(leaves), nodes, proof
+    return _GrownLog(leaves, old.extended(leaves).root, nodes, proof)
 
 
-def _grow_items(store: Store, start: int, stop: int) -> dict[bytes, tuple[Frontier, Frontier]]:
-    """The mini-logs of all items with events in [start, stop): before and after."""
-    leaves: dict[bytes, list[bytes]] = defaultdict(list)
-    for key, log_index, leaf_hash in store.links_between(start, stop):
-        leaves[key].append(link_leaf(log_index, leaf_hash))
-    known = store.item_frontiers(list(leaves))
-    before = {key: known.get(key, Frontier()) for key in leaves}
-    return {key: (before[key], before[key].extended(leaves[key])) for key in leaves}
+def _links_by_item(store: Store, start: int, leaves: Sequence[bytes]) -> dict[bytes, list[bytes]]:
+    """The leaves of mini-logs that the events from `start` on add, by item; `leaves` are the events' own."""
+    entries = [link_leaf(log_index, leaf) for log_index, leaf in enumerate(leaves, start)]
+    links: dict[bytes, list[bytes]] = defaultdict(list)
+    for key, log_index in store.links_between(start, start + len(leaves)):
+        links[key].append(entries[log_index - start])
+    return links
 
 
-class _CheckedTiles:
-    """The map tiles in SQL, remembering what was read so that it can be checked."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._tiles: dict[str, Tile] = {}
-
-    def read(self, prefixes: Sequence[str]) -> Mapping[str, Tile]:
-        found = self._store.read_tiles(prefixes)
-        self._tiles.update(found)
-        return found
-
-    def check(self, map_root: bytes, frontiers: Mapping[bytes, Frontier]) -> None:
-        """Raises CachesDiffer unless the tiles belong to the map of `map_root`, and that map holds
-        each item's frontier, or nothing for an empty one."""
-        if not frontiers:
-            self.read([""])
-        if item_map.root_of(self._tiles.get("")) != map_root:
-            raise CachesDiffer("map root")
-        for prefix, tile in self._tiles.items():
-            if prefix and self._child(prefix) != item_map.root_of(tile):
-                raise CachesDiffer(f"map tile {prefix}")
-        for key, frontier in frontiers.items():
-            expected = map_value(frontier.size, frontier.root) if frontier.size else None
-            if self._value(key) != expected:
-                raise CachesDiffer(f"mini-log of item {key.hex()}")
-
-    def _child(self, prefix: str) -> Child:
-        """What the tile above `prefix` holds in its place."""
-        return self._tiles.get(prefix[:-1], Tile()).children[int(prefix[-1], 16)]
-
-    def _value(self, key: bytes) -> bytes | None:
-        path = key.hex()
-        for depth in range(1, len(path) + 1):
-            child = self._child(path[:depth])
-            if isinstance(child, Leaf):
-                return child.value if child.key == key else None
-            if child is None:
-                return None
-            if path[:depth] not in self._tiles:
-                break
-        raise CachesDiffer(f"map tile {path[:depth]} is missing")
+def _read_frontiers(store: Store, values: Mapping[bytes, bytes]) -> Mapping[bytes, Frontier]:
+    """The mini-logs that the map has as `values`; an item that is not in the map has none."""
+    frontiers = store.item_frontiers(list(values))
+    for key, value in values.items():
+        frontier = frontiers.get(key, Frontier())
+        if map_value(frontier.size, frontier.root) != value:
+            raise CachesDiffer(f"mini-log of item {key.hex()}")
+    return frontiers

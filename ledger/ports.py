@@ -556,9 +556,13 @@ class Store(Protocol):
 
     def read_tiles(self, prefixes: Sequence[str]) -> Mapping[str, Tile]: ...
     def item_frontiers(self, keys: Sequence[bytes]) -> Mapping[bytes, Frontier]: ...
-    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
-        """(item key, log_index, leaf_hash) of all links with start <= log_index < stop, in log order.
+    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int]]:
+        """(item key, log_index) of all links with start <= log_index < stop, in log order.
         Many short transactions: they see one state, as what is in the log never changes."""
+
+    def event_of_link(self, number: int, start: int, stop: int) -> int | None:
+        """log_index of the link that comes after `number` others of events in [start, stop), where an item
+        that plays two parts in an event has two; None when there are not so many."""
 
     def reset_caches(self) -> None:
         """Forget log nodes, tiles and frontiers; the facts stay."""

@@ -43,6 +43,7 @@ CHAIN_CALLS = (
 STORE_CALLS = (
     "newest_anchor",
     "log_size",
+    "event_of_link",
     "links_between",
     "item_frontiers",
     "read_tiles",

@@ -14,7 +14,7 @@ Source of the placement rule: IETF keytrans, prefix tree.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 from ledger.domain.errors import Invalid
@@ -60,20 +60,18 @@ class Tile:
 
     children: tuple[Child, ...] = (None,) * 16
 
-    def with_child(self, nibble: int, child: Child) -> "Tile":
-        return replace(self, children=(*self.children[:nibble], child, *self.children[nibble + 1 :]))
-
     def to_bytes(self) -> bytes:
         """u16 mask of leaves || u16 mask of tiles || per child in order: K || V, or hash."""
-        leaves = sum(1 << i for i, child in enumerate(self.children) if isinstance(child, Leaf))
-        tiles = sum(1 << i for i, child in enumerate(self.children) if isinstance(child, bytes))
-        parts = [leaves.to_bytes(2), tiles.to_bytes(2)]
-        for child in self.children:
-            if isinstance(child, Leaf):
-                parts += (child.key, child.value)
-            elif child is not None:
+        leaves = tiles = 0
+        parts: list[bytes] = []
+        for i, child in enumerate(self.children):
+            if isinstance(child, bytes):
+                tiles |= 1 << i
                 parts.append(child)
-        return b"".join(parts)
+            elif child is not None:
+                leaves |= 1 << i
+                parts += (child.key, child.value)
+        return b"".join((leaves.to_bytes(2), tiles.to_bytes(2), *parts))
 
     @staticmethod
     def from_bytes(raw: bytes) -> "Tile":
@@ -104,7 +102,9 @@ def _join(left: Child, right: Child) -> Child:
         return right
     if right is None and not isinstance(left, bytes):
         return left
-    return node_hash(_hash(left), _hash(right))
+    hasher = _NODE.copy()  # as `node_hash` does, but this is called most of all
+    hasher.update(_hash(left) + _hash(right))
+    return hasher.digest()
 
 
 def _hash(child: Child) -> bytes:
@@ -122,16 +122,57 @@ def _levels(tile: Tile) -> list[Sequence[Child]]:
     return levels
 
 
-def _top(tile: Tile) -> Child:
-    row: Sequence[Child] = tile.children
+def _top(children: Sequence[Child]) -> Child:
+    """The top of a tile by its 16 children."""
+    row = children
     while len(row) > 1:
-        row = [_join(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+        row = [
+            _join(left, right) if left or right else None
+            for left, right in zip(row[::2], row[1::2], strict=True)
+        ]
     return row[0]
 
 
 def root_of(root_tile: Tile | None) -> bytes:
     """The map root; 32 zero bytes for an empty map."""
-    return _hash(_top(root_tile)) if root_tile else ABSENT
+    return _hash(_top(root_tile.children)) if root_tile else ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a map holds for some keys (those that are absent left out), and all tiles on their way."""
+
+    values: Mapping[bytes, bytes]
+    tiles: Mapping[str, Tile]
+
+
+def find(keys: Iterable[bytes], root: bytes, read_tiles: ReadTiles) -> Found:
+    """What the map of `root` holds for `keys`. Calls `read_tiles` once for each nibble of depth.
+
+    Raises Invalid when a tile on the way is missing or does not belong to that map.
+    """
+    values: dict[bytes, bytes] = {}
+    tiles: dict[str, Tile] = {}
+    hashes, arriving = {"": root}, {"": [(key.hex(), key) for key in keys]}
+    while arriving:
+        known = read_tiles(list(arriving))
+        below: dict[str, list[tuple[str, bytes]]] = {}
+        for prefix, group in arriving.items():
+            tile = known.get(prefix)
+            if root_of(tile) != hashes[prefix]:
+                raise Invalid(f"map tile {prefix!r} is {'not that of the root' if tile else 'missing'}")
+            if tile is None:
+                continue
+            tiles[prefix] = tile
+            for path, key in group:
+                child = tile.children[int(path[len(prefix)], 16)]
+                if isinstance(child, bytes):
+                    below.setdefault(path[: len(prefix) + 1], []).append((path, key))
+                    hashes[path[: len(prefix) + 1]] = child
+                elif child is not None and child.key == key:
+                    values[key] = child.value
+        arriving = below
+    return Found(values, tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,25 +186,27 @@ class Update:
 def update(changes: Mapping[bytes, bytes], read_tiles: ReadTiles) -> Update:
     """The map with every (K, V) of `changes` set. Calls `read_tiles` once for each nibble of depth."""
     by_hex = {key.hex(): Leaf(key, value) for key, value in changes.items()}
-    tiles = _descend(by_hex, read_tiles)
-    for prefix in sorted(tiles, key=len, reverse=True):
+    if not by_hex:
+        return Update(root_of(read_tiles([""]).get("")), {})
+    children = _descend(by_hex, read_tiles)
+    for prefix in sorted(children, key=len, reverse=True):
+        top = _hash(_top(children[prefix]))
         if prefix:
-            parent = prefix[:-1]
-            tiles[parent] = tiles[parent].with_child(int(prefix[-1], 16), _hash(_top(tiles[prefix])))
-    root_tile = tiles.get("") or read_tiles([""]).get("")
-    return Update(root_of(root_tile), tiles)
+            children[prefix[:-1]][int(prefix[-1], 16)] = top
+    return Update(top, {prefix: Tile(tuple(row)) for prefix, row in children.items()})
 
 
-def _descend(leaves: Mapping[str, Leaf], read_tiles: ReadTiles) -> dict[str, Tile]:
-    """Every tile on the way of `leaves`, each leaf put where it belongs; hashes above are stale."""
-    tiles: dict[str, Tile] = {}
-    arriving: dict[str, list[str]] = {"": list(leaves)} if leaves else {}
+def _descend(leaves: Mapping[str, Leaf], read_tiles: ReadTiles) -> dict[str, list[Child]]:
+    """The children of every tile on the way of `leaves`, each leaf put where it belongs; hashes above
+    are stale."""
+    tiles: dict[str, list[Child]] = {}
+    arriving: dict[str, list[str]] = {"": list(leaves)}
     pushed: dict[str, Leaf] = {}  # leaves met on the way that have to move down, by hex of key
     while arriving:
         known = read_tiles(list(arriving))
         below: dict[str, list[str]] = {}
         for prefix, keys in arriving.items():
-            children: list[Child] = list(known[prefix].children if prefix in known else Tile().children)
+            children: list[Child] = list(known[prefix].children) if prefix in known else [None] * 16
             groups: dict[int, list[str]] = {}
             for key in keys:
                 groups.setdefault(int(key[len(prefix)], 16), []).append(key)
@@ -177,7 +220,7 @@ def _descend(leaves: Mapping[str, Leaf], read_tiles: ReadTiles) -> dict[str, Til
                     below[prefix + f"{nibble:x}"] = group
                 else:
                     children[nibble] = leaves.get(group[0]) or pushed[group[0]]
-            tiles[prefix] = Tile(tuple(children))
+            tiles[prefix] = children
         arriving = below
     return tiles
 

@@ -29,7 +29,7 @@ _LOCK_HEAD = select(tables.log_head.c.size, tables.log_head.c.recorded_at_ms).wi
 _MOVE_HEAD = update(tables.log_head).values(
     size=bindparam("new_size"), recorded_at_ms=bindparam("new_recorded_at_ms")
 )
-_LINKS_WINDOW = 512  # events whose links are in memory at once
+_LINKS_WINDOW = 2_048  # events whose links are in memory at once
 
 
 class _Append:
@@ -213,12 +213,11 @@ class Events(Database):
         with self.reading() as connection:
             return [ItemLink(*row) for row in connection.execute(query)]
 
-    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int, bytes]]:
+    def links_between(self, start: int, stop: int) -> Iterator[tuple[bytes, int]]:
         # What is in the log never changes, so reading window by window sees one state.
         for window in range(start, stop, _LINKS_WINDOW):
             query = (
-                select(_LINK.item_key, _LINK.log_index, _EVENT.leaf_hash)
-                .join(tables.event, _EVENT.log_index == _LINK.log_index)
+                select(_LINK.item_key, _LINK.log_index)
                 .where(_LINK.log_index >= window, _LINK.log_index < min(window + _LINKS_WINDOW, stop))
                 .distinct()
                 .order_by(_LINK.log_index, _LINK.item_key)
@@ -226,6 +225,17 @@ class Events(Database):
             with self.reading() as connection:
                 links = connection.execute(query).all()
             yield from (tuple(link) for link in links)
+
+    def event_of_link(self, number: int, start: int, stop: int) -> int | None:
+        query = (
+            select(_LINK.log_index)
+            .where(_LINK.log_index >= start, _LINK.log_index < stop)
+            .order_by(_LINK.log_index)
+            .offset(number)
+            .limit(1)
+        )
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def job(self, capture_id: str) -> CaptureJob | None:
         query = select(tables.capture_job).where(tables.capture_job.c.capture_id == capture_id)

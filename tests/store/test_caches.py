@@ -35,7 +35,7 @@ def test_the_log_root_can_be_computed_from_stored_nodes(store: SqlStore) -> None
 
 def test_tiles_and_frontiers_are_added_and_replaced(store: SqlStore) -> None:
     old, new = Frontier().extended([leaf_hash(b"0")]), Frontier().extended([leaf_hash(b"0"), leaf_hash(b"1")])
-    tile = Tile().with_child(3, Leaf(digest("k"), digest("v")))
+    tile = Tile((None, None, None, Leaf(digest("k"), digest("v")), *[None] * 12))
     store.save_caches(TreeGrowth({}, {"": Tile(), "a": tile}, {digest("x"): old, digest("y"): old}))
     store.save_caches(TreeGrowth({}, {"": tile}, {digest("x"): new}))
 

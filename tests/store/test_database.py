@@ -52,7 +52,7 @@ def check_log(store: SqlStore) -> None:
     size = store.log_size()
     assert size % BATCH == 0
     assert len(store.read_hashes(0, 0, size + 1)) == size
-    assert [index for _, index, _ in store.links_between(0, size)] == [i // 2 for i in range(2 * size)]
+    assert [index for _, index in store.links_between(0, size)] == [i // 2 for i in range(2 * size)]
     assert [index for index, _ in store.item_links(link("pallet").key, size)] == list(range(size))
 
 
@@ -231,6 +231,10 @@ READS: dict[str, tuple[Callable[[SqlStore], object], str]] = {
     "event_links": (lambda store: store.event_links(0), "event_item (log_index=?)"),
     "links_between": (
         lambda store: list(store.links_between(0, 1)),
+        "event_item (log_index>? AND log_index<?)",
+    ),
+    "event_of_link": (
+        lambda store: store.event_of_link(9, 0, 1),
         "event_item (log_index>? AND log_index<?)",
     ),
     "read_hashes": (

@@ -56,7 +56,7 @@ def test_a_change_of_a_record_stands_in_the_log_and_is_found_by_no_query(store: 
     with store.append() as append:
         append.add([(change, [link("b", RECORD_ROLE)])])
     assert store.event(1) == change
-    assert [key for key, _, _ in store.links_between(0, 2)] == [link("a").key, link("b").key]
+    assert [key for key, _ in store.links_between(0, 2)] == [link("a").key, link("b").key]
     for by in ("eventTime", "recordTime"):
         found = store.find_events(EventQuery((), by, True), size=2, limit=10)
         assert [entry.event.log_index for entry in found] == [0]
