@@ -554,6 +554,7 @@ telemetry = Table(  # the signed messages of carriers, up to 60 readings in each
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("first_ms", BigInteger, nullable=False),  # its oldest reading
     Column("last_ms", BigInteger, nullable=False),
+    # On PostgreSQL the table is partitioned by this, and it belongs to the primary key.
     Column("received_ms", BigInteger, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("seal_id", Text, nullable=False, server_default=""),  # "" until it is sealed

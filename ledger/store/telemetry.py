@@ -5,15 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, select, tuple_, update
 
 from ledger.domain.carriers import DRIFT_MS_MAX, Heard, Seen
-from ledger.domain.telemetry import SPAN_MS_MAX, Message, Outcome, read_messages
+from ledger.domain.month import Month
+from ledger.domain.telemetry import AHEAD_MS_MAX, SPAN_MS_MAX, Message, Outcome, read_messages
 from ledger.store import tables
 from ledger.store.bulk import insert_rows, rows_where_in
 from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
 from ledger.store.excursions import mark_watches
+from ledger.store.message_months import add_message_month
 
 _TWO_PLACES: Final = "two_places"
 """Counted like refusals, although the messages are taken."""
@@ -28,6 +30,7 @@ _in_span = (  # built once: many are asked for one after another
         _MESSAGE.last_ms >= bindparam("start"),
         _MESSAGE.last_ms < bindparam("far"),
         _MESSAGE.first_ms < bindparam("stop"),
+        _MESSAGE.received_ms >= bindparam("came"),
     )
     .order_by(_MESSAGE.last_ms, _MESSAGE.sequence)
     .limit(bindparam("count"))
@@ -37,10 +40,15 @@ _in_span = (  # built once: many are asked for one after another
 class Telemetry(Database):
     """The part of `Store` about the messages of carriers."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._months_with_room: set[Month] = set()
+
     def add_telemetry(
         self, messages: Sequence[Message], refused: Mapping[tuple[str, str], int], received_ms: int
     ) -> list[Outcome]:
         counts = Counter(refused)
+        self._have_room(Month.of(received_ms))
         with self.writing() as connection:
             refused_ids = [carrier_id for carrier_id, _ in counts]
             lock_carriers(connection, [*(m.carrier_id for m in messages), *refused_ids])
@@ -62,6 +70,13 @@ class Telemetry(Database):
             mark_watches(connection, _spans(new))
         return outcomes
 
+    def _have_room(self, month: Month) -> None:
+        """In a transaction before, which has no carrier locked."""
+        if month not in self._months_with_room:
+            with self.writing() as connection:
+                add_message_month(connection, month)
+            self._months_with_room.add(month)
+
     def telemetry_between(
         self, carrier_id: str, start_ms: int, stop_ms: int, *, after: tuple[int, int] = (0, -1), limit: int
     ) -> list[Message]:
@@ -70,6 +85,7 @@ class Telemetry(Database):
             _MESSAGE.last_ms >= start_ms,
             _MESSAGE.last_ms < stop_ms + SPAN_MS_MAX,
             _MESSAGE.first_ms < stop_ms,
+            _MESSAGE.received_ms >= start_ms - AHEAD_MS_MAX,  # else it would be from the future
         )
         query = select(_MESSAGE.raw).where(_MESSAGE.carrier_id == carrier_id, *overlaps, place > after)
         with self.reading() as connection:
@@ -85,6 +101,7 @@ class Telemetry(Database):
                     "start": start_ms,
                     "stop": stop_ms,
                     "far": stop_ms + SPAN_MS_MAX,
+                    "came": start_ms - AHEAD_MS_MAX,
                     "count": limit,
                 }
                 found.append(list(connection.execute(_in_span, given).scalars()))

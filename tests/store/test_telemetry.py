@@ -5,11 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from ledger.domain.carriers import Binding, Seen
+from ledger.domain.month import Month
 from ledger.domain.telemetry import Message, Outcome, read_messages
 from ledger.ports import Seal
-from ledger.store import SqlStore
+from ledger.store import SqlStore, open_store, tables
+from ledger.store.bulk import insert_rows
+from ledger.store.database import connect
+from ledger.store.message_months import message_table
+from ledger.store.sql_store import migrate
 from tests.carriers import LOGGER, degrees, reported
 from tests.store.test_carriers import ONE, TRUCK, TWO
 from tests.store.test_database import statements
@@ -122,3 +128,70 @@ def test_the_messages_that_wait_longest_are_sealed_first_and_stand_in_the_order_
     filled.add_telemetry([message(1, 2_000, 4)], {}, 9_100)
     assert [number for number, _ in filled.sealed_messages(LOGGER, "", limit=2)] == [6, 7]
     assert [number for number, _ in filled.sealed_messages(LOGGER, "", limit=9)] == [1, 6, 7]
+
+
+# --------------------------------------------------------------------------- months
+
+
+JANUARY, FEBRUARY, MARCH = (Month(2026, number) for number in (1, 2, 3))
+_PARTITIONS = (
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+    "WHERE inhparent = 'telemetry'::regclass ORDER BY relname"
+)
+
+
+def partitions(store: SqlStore) -> list[str]:
+    """The months that PostgreSQL has partitions for; those that a test of SQLite stands for."""
+    with store.reading() as connection:
+        if connection.dialect.name == "sqlite":
+            times = connection.execute(text("SELECT DISTINCT received_ms FROM telemetry")).scalars()
+            return sorted({message_table(Month.of(ms)) for ms in times})
+        return list(connection.scalars(text(_PARTITIONS)))
+
+
+def test_messages_stand_in_the_month_in_which_they_came_and_count_once_in_all_months(
+    filled: SqlStore,
+) -> None:
+    first, late = message(7, JANUARY.start_ms, 4), message(3, JANUARY.start_ms, 5)
+    filled.add_telemetry([first], {}, JANUARY.start_ms)
+    assert filled.add_telemetry([late, first], {}, MARCH.start_ms) == ["accepted", "repeated"]
+    assert filled.add_telemetry([message(3, JANUARY.start_ms, 6)], {}, FEBRUARY.start_ms) == [
+        "reused_sequence"
+    ]
+    found = filled.telemetry_between(LOGGER, JANUARY.start_ms, FEBRUARY.start_ms, limit=9)
+    assert found == [late, first]
+    assert {f"telemetry_2026_0{n}" for n in (1, 3)} <= set(partitions(filled))
+
+
+def test_several_begin_a_month_at_once(filled: SqlStore, store_url: str) -> None:
+    others = [open_store(store_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        taken = threads.map(
+            lambda n: others[n].add_telemetry([message(n, 1_000, 4)], {}, JANUARY.start_ms), range(4)
+        )
+        assert list(taken) == [["accepted"]] * 4
+    for other in others:
+        other.close()
+    assert filled.heard([LOGGER])[LOGGER].messages == 4
+
+
+def test_messages_of_before_there_were_months_are_all_there_after(
+    bare_store_url: str,
+) -> None:
+    older = SqlStore(connect(bare_store_url))
+    sent = [(message(n, month.start_ms, n), month) for n, month in enumerate((JANUARY, MARCH, FEBRUARY))]
+    with older.writing() as connection:
+        migrate(connection, "0020")
+        insert_rows(connection, tables.party, [("maker", "Maker", "", b"m" * 20)])
+        insert_rows(connection, tables.carrier, [(LOGGER, "maker", 1, "{}")])
+        rows = [
+            (m.carrier_id, m.sequence, m.first_ms, m.last_ms, month.next.start_ms - 1, m.raw, "")
+            for m, month in sent
+        ]
+        insert_rows(connection, tables.telemetry, rows)
+    older.close()
+    store = open_store(bare_store_url)
+    assert partitions(store) == [f"telemetry_2026_0{n}" for n in (1, 2, 3)]
+    found = store.telemetry_between(LOGGER, 0, MARCH.next.start_ms, limit=9)
+    assert found == [m for m, _ in sorted(sent, key=lambda each: each[1])]
+    store.close()
