@@ -33,7 +33,7 @@ from ledger.domain.anchor import log_id_of
 from ledger.node import now_ms
 from ledger.parties import new_key
 from ledger.ports import AnchorState, Store
-from ledger.serve import Running, start_node
+from ledger.serve import Running, start_helpers, start_node
 from ledger.setup import ADMIN
 
 WAIT_SECONDS = 300
@@ -126,6 +126,7 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
         port, chain_port = _free_ports()
         settings = Settings(data_dir=folder / "node", database_url=url, port=port, chain_port=chain_port)
         running = start_node(settings, stack, say)
+        start_helpers(settings, stack)
         store = running.node.store
         api_key = new_key(store, ADMIN, "admin", now_ms(), secrets.token_bytes)
         client = stack.enter_context(start_client())

@@ -20,7 +20,7 @@ from ledger.domain.errors import ChainUnavailable
 from ledger.label import item_label
 from ledger.node import Node, now_ms
 from ledger.ports import AnchorState, Store
-from ledger.serve import start_node, watch
+from ledger.serve import start_helpers, start_node, watch
 from ledger.setup import Account, connect_chain, connect_registry, operator_account, set_up
 from ledger.store import open_store
 from ledger.verify import JsonRpcChain
@@ -42,8 +42,9 @@ def run_serve(arguments: argparse.Namespace) -> int:
             _show_scenes(_tell(node, running.account, world))
             # Should we stop before this line, the next start loads what is missing.
             node.store.pin(_DEMONSTRATION, "told")
+        helpers = start_helpers(settings, stack)
         _show_pages(node)
-        return watch(settings, running, _say)
+        return watch(settings, running, helpers, _say)
 
 
 def run_demo(_: argparse.Namespace) -> int:
@@ -115,6 +116,7 @@ def _show_pages(node: Node) -> None:
         highlights = load_world().highlights
         vial = item_label(node, highlights.vial).link
         pages |= {"Vaccine vial": vial, "Shrimp pack": item_label(node, highlights.retail_pack).link}
+        pages |= {"Cold chain": f"http://localhost:{settings.port}/fleet"}
         pages |= {"API keys": str(settings.demo_keys_path)}
         _say(f"The label of the vaccine vial, to scan:\n\n{to_terminal(vial)}")
     _say("\nSuyuan 溯源 is running. Ctrl-C stops everything.\n")

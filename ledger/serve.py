@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.error import URLError
@@ -43,11 +43,10 @@ class Running:
     apis: tuple[Child, ...]
     worker: Child
     chain: ganache.Ganache | None  # the embedded one
-    helpers: dict[str, Child]  # by name; one that ends is started again
 
 
 def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
-    """Start everything; what was started is stopped, last first, when `stack` closes.
+    """Start all but the helpers; what was started is stopped, last first, when `stack` closes.
 
     From here on SIGTERM is KeyboardInterrupt, as Ctrl-C is. Raises Invalid, ChainUnavailable or
     ForkDetected with one sentence that says what to do.
@@ -68,15 +67,21 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     apis = tuple(start_child(["-m", "api"], _environment(settings)) for _ in range(settings.api_workers))
     for api in apis:
         stack.callback(api.stop)
-    helpers = {name: start_helper(settings, name) for name in _helpers(settings)}
-    for helper in helpers.values():
-        stack.callback(helper.stop)
     _wait_for_api(settings, apis)
-    return Running(node, account, apis, worker, chain, helpers)
+    return Running(node, account, apis, worker, chain)
 
 
 def start_worker(settings: Settings, account: Account) -> Child:
     return start_child(["-m", "ledger.worker"], _environment(settings), encode_account(account))
+
+
+def start_helpers(settings: Settings, stack: ExitStack) -> dict[str, Child]:
+    """By name, stopped when `stack` closes. They do what is due by today's clock, so the demonstration, which
+    has a clock of its own, is told before."""
+    helpers = {name: start_helper(settings, name) for name in _helpers(settings)}
+    for helper in helpers.values():
+        stack.callback(helper.stop)
+    return helpers
 
 
 def _helpers(settings: Settings) -> list[str]:
@@ -140,12 +145,12 @@ def _exit_code(children: Sequence[Child]) -> int | None:
     return next((child.exit_code for child in children if child.exit_code is not None), None)
 
 
-def watch(settings: Settings, running: Running, say: Say) -> int:
+def watch(settings: Settings, running: Running, helpers: Mapping[str, Child], say: Say) -> int:
     """Wait until Ctrl-C or SIGTERM (exit code 0), or until the API or the embedded chain ends (1).
 
     A worker or helper that ends is started again, but for a worker that found a fork.
     """
-    worker, helpers, halted = running.worker, dict(running.helpers), False
+    worker, helpers, halted = running.worker, dict(helpers), False
     try:
         while not (ended := _what_ended(settings, running)):
             if worker.exit_code == FORKED and not halted:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
 
 from ledger.demo.world import CompanyDocument, load_world
+from ledger.domain.event_facts import to_ms
 from ledger.domain.event_parser import parse_document
 from ledger.domain.events import Event, event_to_json
 from ledger.domain.identifiers import parse_identifier
@@ -289,6 +290,54 @@ def test_the_vaccine_left_its_range_once_for_forty_minutes_and_the_logger_said_s
     assert report["exception"] == "ALARM_CONDITION"
     assert report["maxValue"] == 10.6
     assert time_of(metadata["endTime"]) - time_of(metadata["startTime"]) == timedelta(minutes=40)
+
+
+def test_the_logger_measured_what_the_documents_say_of_it() -> None:
+    """Each of its windows in the documents has the lowest, highest and mean of the readings in it."""
+    trip = WORLD.trip
+    readings = [reading for message in trip.messages for reading in message.readings]
+    compared = 0
+    for document in WORLD.documents:
+        for event in parsed_events(document):
+            for element in event.sensor_elements:
+                metadata = element.metadata
+                if not metadata or metadata.device_id != trip.carrier_id:
+                    continue
+                assert metadata.start_time
+                assert metadata.end_time
+                (report,) = element.reports
+                start, stop = to_ms(metadata.start_time), to_ms(metadata.end_time)
+                then = [r.milli for r in readings if start <= r.at_ms < stop]
+                mean = round(sum(then) / len(then) / 1000, 1)
+                said = (report.min_value, report.max_value, report.mean_value)
+                assert (min(then), max(then), mean) == (said[0] * 1000, said[1] * 1000, float(said[2]))
+                compared += 1
+    assert compared == 5
+    outside = [r.at_ms for r in readings if not 2_000 <= r.milli <= 8_000]
+    assert start == outside[0]
+    assert stop == outside[-1] + 60_000
+
+
+def test_the_logger_is_watched_while_it_is_fixed_to_the_pallet_and_loses_messages_once() -> None:
+    trip, (fixed, taken_off) = (
+        WORLD.trip,
+        [
+            to_ms(event.event_time)
+            for document in WORLD.documents
+            for event in parsed_events(document)
+            if (WORLD.trip.carrier_id, "child") in event.items()
+        ],
+    )
+    times = [reading.at_ms for message in trip.messages for reading in message.readings]
+
+    assert fixed == trip.from_ms <= times[0]
+    assert times[-1] < trip.until_ms < taken_off
+    assert trip.to == WORLD.highlights.pallet
+    assert [b - a for a, b in pairwise(times) if b - a != 60_000] == [61 * 60_000]
+    numbers = [message.number for message in trip.messages]
+    assert sorted(set(range(1, numbers[-1])) - set(numbers)) == [21, 22]
+    assert {trip.lent_by, trip.party_id} <= PREFIX.keys()
+    assert trip.after in {document.path for document in WORLD.documents}
 
 
 def within(report: dict[str, Any], celsius_min: float, celsius_max: float) -> bool:

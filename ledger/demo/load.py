@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ledger.capture import capture
 from ledger.chain import account_of
 from ledger.config import Settings
+from ledger.demo.trip import tell_trip
 from ledger.demo.world import Company, Product, World, load_world
 from ledger.domain.access import GS1
 from ledger.domain.errors import ChainUnavailable
@@ -25,7 +26,8 @@ Say = Callable[[str], None]
 
 
 def load_demo(node: Node, account: Account, say: Say) -> World:
-    """Register the companies on chain, make their API keys, capture their documents in order.
+    """Register the companies on chain, make their API keys, capture their documents in order, and what the
+    logger on the pallet measured in its place.
 
     May be repeated: what is there already stays as it is, only the keys are new.
     """
@@ -34,20 +36,14 @@ def load_demo(node: Node, account: Account, say: Say) -> World:
     _register(node, account, world, say)
     node.store.put_master_data(_master_data(world))
     keys = _make_keys(node, world)
-    events = 0
     capturing = {document.party_id for document in world.documents}
     say(f"{len(capturing)} of them capture {len(world.documents)} documents ...")
     for document in world.documents:
-        job = capture(node, keys[document.party_id], document.raw)
-        events += len(_receipt_events(job.receipt))
-    say(f"{events} events are in the log.")
+        capture(node, keys[document.party_id], document.raw)
+        if document.path == world.trip.after:
+            tell_trip(node, keys[world.trip.lent_by], keys[world.trip.party_id], world.trip)
+    say(f"{node.store.log_size()} events are in the log.")
     return world
-
-
-def _receipt_events(receipt: str) -> list[object]:
-    events = json.loads(receipt.split("\n")[1])["events"]
-    assert isinstance(events, list)
-    return events
 
 
 def _register(node: Node, account: Account, world: World, say: Say) -> None:

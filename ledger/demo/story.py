@@ -20,7 +20,7 @@ from ledger.prove import prove_item
 from ledger.store import open_store
 from ledger.verify import ChainSource, Refuted, Verdict, Verified, verify
 
-_EXCURSION, _HIDDEN = b'"maxValue":10.6', b'"maxValue":7.6'
+_HIDDEN = {b'"maxValue":10.6': b'"maxValue":7.6', b'"value":10.6': b'"value":7.6'}
 _SOMETHING_NEW = EventIdentity("urn:uuid:00000000-0000-4000-8000-000000000000", None)
 
 
@@ -125,7 +125,10 @@ def _rewritten(node: Node) -> list[tuple[StoredEvent, list[ItemLink]]]:
 
 def _without_excursion(event: StoredEvent) -> StoredEvent:
     assert event.body is not None
-    return _recommitted(event, event.body.replace(_EXCURSION, _HIDDEN))
+    body = event.body
+    for warm, cool in _HIDDEN.items():
+        body = body.replace(warm, cool)
+    return _recommitted(event, body)
 
 
 def _recommitted(event: StoredEvent, body: bytes) -> StoredEvent:

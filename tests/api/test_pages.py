@@ -31,7 +31,7 @@ def test_a_buyer_sees_the_verdict_first_then_the_product(demo: Demo) -> None:
     said = words(page)
 
     assert page.status_code == 200
-    assert said.index("Verified All 4 events") < said.index("Influenza vaccine (split virion), vial")
+    assert said.index("Verified All 6 events") < said.index("Influenza vaccine (split virion), vial")
     assert "Lot YQ260901" in said
     assert "Expires 2027-08-31" in said
     assert "Storage temperature 2–8 °C" in said

@@ -136,6 +136,17 @@ def test_a_cold_chain_operator_sees_the_excursion(demo: NodeProcess, highlights:
     assert 'class="card temperature out"' in page.text
     assert "10.6" in page.text
 
+    key = {"Authorization": f"Bearer {demo.demo_key('coldchain')}", "Accept": "application/json"}
+    fleet = httpx.get(f"{demo.url}/fleet", headers=key).json()
+    (alarm,) = fleet["alarms"]
+    assert (alarm["kind"], alarm["to"], alarm["value"]) == ("excursion", highlights.pallet, 10.6)
+    assert [carrier["flags"] for carrier in fleet["carriers"]] == [["missing_messages"]]
+    curve = httpx.get(f"{demo.url}/telemetry/curve", params={"id": highlights.vial}, headers=key).json()
+    (leg,) = curve["legs"]
+    assert [(e["rule"], e["peak"], e["out_ms"]) for e in leg["excursions"]] == [("heat", 10.6, 2_400_000)]
+    (seal,) = httpx.get(f"{demo.url}/telemetry/seals", params={"id": alarm["carrier"]}, headers=key).json()
+    assert (seal["messages"], seal["intact"], seal["state"]) == (34, True, "captured")
+
 
 @pytest.fixture
 def evidence(demo: NodeProcess, highlights: Highlights, tmp_path: Path) -> Iterator[Path]:

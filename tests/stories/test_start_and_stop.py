@@ -172,7 +172,7 @@ def test_the_demonstration_is_told_once_and_goes_on_after_a_kill(node: NodeProce
     node.start("--demo")
     told = node.said
     assert told.count("✓") == 4
-    assert node.log_size() == 125
+    assert node.log_size() == 128
     assert "http://localhost" in told
     assert str(node.folder / "demo-keys.json") in told
     assert set(json.loads((node.folder / "demo-keys.json").read_text())) == {
