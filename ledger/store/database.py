@@ -20,15 +20,18 @@ from sqlalchemy.exc import (
     DataError,
     IntegrityError,
     InterfaceError,
+    InvalidatePoolError,
     OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.domain.errors import Conflict, Invalid, QueryTooComplex, StoreUnavailable
 
 WAIT_SECONDS = 30
 _POLL_SECONDS = 0.02
+_SURELY_OPEN_SECONDS = 1.0
 _SQLITE_STEPS = 100_000  # of its machine, a few milliseconds, between two looks at the clock
 _SQLITE_CACHE_KIB = 32 * 1024
 _ADVISORY_LOCKS = {
@@ -102,10 +105,32 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _connect_postgres(url: URL) -> Engine:
-    # A connection that the server has closed meanwhile is replaced before it is used.
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"))
     event.listen(engine, "connect", _prepare_postgres)
+    _replace_closed(engine)
     return engine
+
+
+def _replace_closed(engine: Engine) -> None:
+    """A connection that the server has closed while nobody used it is replaced before it is used.
+
+    As `pool_pre_ping`, which asks the server even when it answered a moment ago.
+    """
+
+    def note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_s"] = time.monotonic()
+
+    def check(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        used_s = record.info.get("used_s")
+        if used_s is None or time.monotonic() - used_s < _SURELY_OPEN_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", note_use)
+    event.listen(engine, "checkout", check)
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
@@ -123,6 +148,11 @@ class Database:
         self._engine = engine
         self._writing_engine = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._is_sqlite = engine.dialect.name == "sqlite"
+        # In READ COMMITTED each statement sees a state of its own, so a transaction around those that only
+        # read would cost the server two more and give nothing.
+        self._reading_engine = (
+            engine if self._is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._write_queue = threading.Lock()
 
     def keep_write_ahead_log(self) -> None:
@@ -134,15 +164,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that changes nothing."""
-        with ledger_errors(), self._engine.connect() as connection:
+        """For statements that change nothing. On SQLite they see one state."""
+        with ledger_errors(), self._reading_engine.connect() as connection:
             yield connection
 
     @contextmanager
     def reading_within(self, seconds: float) -> Iterator[Connection]:
         """As `reading`; a statement that has not ended by then is stopped, and raises QueryTooComplex."""
         limited = _limited_sqlite if self._is_sqlite else _limited_postgres
-        with self.reading() as connection:
+        with ledger_errors(), self._engine.connect() as connection:
             try:
                 with limited(connection, seconds):
                     yield connection
@@ -183,8 +213,7 @@ class Database:
     @contextmanager
     def _advisory_locked(self, number: int, wait_seconds: float) -> Iterator[bool]:
         # The lock lives as long as its connection, so that one leaves the pool.
-        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with ledger_errors(), engine.connect() as connection:
+        with self.reading() as connection:
             connection.detach()
             lock, unlock = select(func.pg_try_advisory_lock(number)), select(func.pg_advisory_unlock(number))
             held = _poll(lambda: bool(connection.scalar(lock)), wait_seconds)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, Engine, Pool, create_engine, event, select, t
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.domain.rules import Part
 from ledger.ports import AnchorState
-from ledger.store import SqlStore, open_store, tables
+from ledger.store import SqlStore, database, open_store, tables
 from ledger.store.bulk import insert_rows
 from ledger.store.database import connect
 from ledger.store.parts import read_parts
@@ -197,6 +198,29 @@ def test_capturing_goes_on_while_the_anchor_lock_is_held(store: SqlStore) -> Non
     with store.hold_anchor_lock() as held:
         assert held
         capture(store, "a")
+
+
+def test_a_connection_that_postgres_closed_while_it_rested_is_replaced(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(postgres_database)
+    _close_connection(store, postgres_database)
+    with pytest.raises(StoreUnavailable):  # it was used a moment ago, so nobody asked
+        store.log_size()
+
+    monkeypatch.setattr(database, "_SURELY_OPEN_SECONDS", 0)
+    store.log_size()
+    _close_connection(store, postgres_database)
+    store.log_size()
+    store.close()
+
+
+def _close_connection(store: SqlStore, url: str) -> None:
+    """Let the server end the connection that `store` uses next."""
+    with store.reading() as connection:
+        process = connection.scalar(text("SELECT pg_backend_pid()"))
+    with psycopg.connect(url) as other:
+        assert other.execute("SELECT pg_terminate_backend(%s, 5000)", [process]).fetchone() == (True,)
 
 
 # --------------------------------------------------------------------------- cost
