@@ -49,6 +49,7 @@ def serve_app(app: FastAPI, settings: Settings) -> int:
         app,
         host=settings.host,
         port=settings.port,
+        ssl_certfile=settings.tls_certificate or None,
         log_level="warning",
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )

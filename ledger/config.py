@@ -36,8 +36,11 @@ class Settings:
     finality: str = _setting("", "instant, tag, or a number of confirmations; empty: what the chain supports")
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0 lets phones on the network in")
     port: int = _setting(8000, "port to listen on")
+    tls_certificate: str = _setting(
+        "", "file with our certificate and its key (PEM), to serve https; phones want it for their camera"
+    )
     api_workers: int = _setting(1, "processes that answer HTTP")
-    public_url: str = _setting("", "what printed labels open; empty: http://localhost:<port>")
+    public_url: str = _setting("", "what printed labels open; empty: this machine")
     origin: str = _setting("localhost/suyuan", "name of the log, <host>/<log name>; fixed at the first start")
     anchor_interval_seconds: float = _setting(2.0, "pause between two anchors")
     anchor_promise_seconds: int = _setting(600, "receipts promise that an event is anchored within this time")
@@ -114,7 +117,12 @@ class Settings:
     @property
     def label_url(self) -> str:
         """Scheme and host of printed Digital Links."""
-        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+        return (self.public_url or self.local_url).rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the API."""
+        return f"{'https' if self.tls_certificate else 'http'}://localhost:{self.port}"
 
     @property
     def trust_path(self) -> Path:

@@ -111,12 +111,12 @@ def _show_scenes(scenes: Sequence[Scene]) -> bool:
 
 def _show_pages(node: Node) -> None:
     settings = node.settings
-    pages = {"Console": f"http://localhost:{settings.port}/", "API": f"http://localhost:{settings.port}/docs"}
+    pages = {"Console": f"{settings.local_url}/", "API": f"{settings.local_url}/docs"}
     if settings.demo_keys_path.exists():
         highlights = load_world().highlights
         vial = item_label(node, highlights.vial).link
         pages |= {"Vaccine vial": vial, "Shrimp pack": item_label(node, highlights.retail_pack).link}
-        pages |= {"Cold chain": f"http://localhost:{settings.port}/fleet"}
+        pages |= {"Cold chain": f"{settings.local_url}/fleet"}
         pages |= {"API keys": str(settings.demo_keys_path)}
         _say(f"The label of the vaccine vial, to scan:\n\n{to_terminal(vial)}")
     _say("\nSuyuan 溯源 is running. Ctrl-C stops everything.\n")

@@ -3,12 +3,12 @@
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from urllib.error import URLError
-from urllib.request import urlopen
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 import ganache
 from ledger.anchor import AnchorWorker
@@ -53,6 +53,7 @@ def start_node(settings: Settings, stack: ExitStack, say: Say) -> Running:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _check_port_free(settings.host, settings.port, "SUYUAN_PORT")
+    _check_certificate(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     account, chain = _start_chain(settings, stack, say)
     say("Opening the ledger ...")
@@ -124,20 +125,40 @@ def _check_port_free(host: str, port: int, variable: str) -> None:
             ) from error
 
 
+def _check_certificate(settings: Settings) -> None:
+    if settings.tls_certificate:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate)
+        except OSError as error:  # what is wrong in the file is an SSLError, which is one
+            raise Invalid(
+                f"SUYUAN_TLS_CERTIFICATE: {settings.tls_certificate} is no PEM file with a certificate and "
+                f"its key: {error.strerror or error}"
+            ) from error
+
+
 def _wait_for_api(settings: Settings, apis: Sequence[Child]) -> None:
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
-    url = f"http://{host}:{settings.port}/healthz"
     until = time.monotonic() + _API_SECONDS
     while time.monotonic() < until:
         if (code := _exit_code(apis)) is not None:
             raise ChainUnavailable(f"the API ended at once with exit code {code}: see above")
         try:
-            with urlopen(url, timeout=2) as answer:
-                answer.read()
+            with closing(_connect(settings)) as connection:
+                connection.request("GET", "/healthz")
+                connection.getresponse().read()
                 return
-        except (URLError, OSError):
+        except (OSError, HTTPException):
             time.sleep(0.1)
-    raise ChainUnavailable(f"the API did not answer on {url} within {_API_SECONDS} s")
+    raise ChainUnavailable(f"the API did not answer on port {settings.port} within {_API_SECONDS} s")
+
+
+def _connect(settings: Settings) -> HTTPConnection:
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    if not settings.tls_certificate:
+        return HTTPConnection(host, settings.port, timeout=2)
+    ourselves = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The certificate need not name this address, and it is ours.
+    ourselves.check_hostname, ourselves.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection(host, settings.port, timeout=2, context=ourselves)
 
 
 def _exit_code(children: Sequence[Child]) -> int | None:

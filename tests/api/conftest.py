@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,12 +38,10 @@ class Demo:
 
 
 @contextmanager
-def serving(node: Node, *, by_its_address: bool = False) -> Iterator[httpx.Client]:
-    """A client of `node` on a free port; labels and linksets name that address if asked to."""
+def serving(node: Node) -> Iterator[httpx.Client]:
+    """A client of `node` on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        if by_its_address:
-            node = replace(node, settings=replace(node.settings, public_url=url))
         config = uvicorn.Config(
             create_app(node), log_level="critical", ws="websockets-sansio", lifespan="off"
         )

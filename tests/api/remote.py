@@ -2,6 +2,8 @@
 
 import os
 import signal
+import ssl
+from pathlib import Path
 
 import httpx
 
@@ -11,18 +13,26 @@ from tests.stories.node_process import free_port, wait_for
 
 
 class Remote:
-    """The API of `world`'s node, one process or several, killed and started again."""
+    """The API of `world`'s node, one process or several, killed and started again. With `tls`, the files of a
+    certificate and its key, it speaks https."""
 
-    def __init__(self, world: World, workers: int = 1) -> None:
+    def __init__(self, world: World, workers: int = 1, tls: tuple[Path, Path] | None = None) -> None:
         settings = world.node.settings
         self.port = free_port()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self._verify = ssl.create_default_context(cafile=tls[0]) if tls else True
         self._env = {name: value for name, value in os.environ.items() if not name.startswith("SUYUAN_")} | {
             "SUYUAN_DATA_DIR": str(settings.data_dir),
             "SUYUAN_DATABASE_URL": f"sqlite:///{settings.data_dir.parent / 'suyuan.db'}",
             "SUYUAN_ORIGIN": settings.origin,
             "SUYUAN_PORT": str(self.port),
             "SUYUAN_API_WORKERS": str(workers),
+            "SUYUAN_PUBLIC_URL": self.url,
         }
+        if tls:
+            both = settings.data_dir / "tls.pem"
+            both.write_bytes(b"".join(file.read_bytes() for file in tls))
+            self._env["SUYUAN_TLS_CERTIFICATE"] = str(both)
         self._workers = workers
         self._children: list[Child] = []
 
@@ -32,7 +42,7 @@ class Remote:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
+            return httpx.get(f"{self.url}/healthz", verify=self._verify).status_code == 200
         except httpx.HTTPError:
             return False
 

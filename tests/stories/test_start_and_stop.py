@@ -5,13 +5,16 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.certificates import self_signed
 from tests.services.world import document, made
 from tests.stories.conftest import ended
 from tests.stories.node_process import READY, NodeProcess, wait_for
@@ -80,6 +83,19 @@ def test_a_misspelt_setting_is_named(node: NodeProcess) -> None:
     refused = node.suyuan("serve")
     assert refused.returncode == 1
     assert refused.stderr.startswith("suyuan: SUYUAN_PRT is not a setting; there are SUYUAN_")
+
+
+def test_a_node_with_a_certificate_serves_https(node: NodeProcess, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    node.settings["SUYUAN_TLS_CERTIFICATE"] = str(certificate)
+    refused = node.suyuan("serve")
+    assert refused.returncode == 1
+    assert "server.pem is no PEM file with a certificate and its key" in refused.stderr
+    certificate.write_bytes(certificate.read_bytes() + key.read_bytes())
+    node.start()
+    trust = ssl.create_default_context(cafile=certificate)
+    assert httpx.get(node.url.replace("http:", "https:") + "/readyz", verify=trust).status_code == 200
+    assert f"Console       https://localhost:{node.port}/" in node.said
 
 
 @pytest.fixture(scope="module")

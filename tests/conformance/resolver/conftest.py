@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,15 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def resolver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resolver]:
     url = os.environ.get("RESOLVER_URL")
     if url:
-        yield from _connected(url)
+        yield from _connected(url, ssl.create_default_context())
         return
     from tests.conformance.resolver.own_node import serve_own_node
 
     anvil: Anvil = request.getfixturevalue("anvil")
-    with serve_own_node(anvil, tmp_path_factory.mktemp("resolver")) as url:
-        yield from _connected(url)
+    with serve_own_node(anvil, tmp_path_factory.mktemp("resolver")) as (url, trust):
+        yield from _connected(url, trust)
 
 
-def _connected(url: str) -> Iterator[Resolver]:
-    with httpx.Client(timeout=_TIMEOUT_SECONDS, headers={"Accept": "*/*"}) as client:
+def _connected(url: str, trust: ssl.SSLContext) -> Iterator[Resolver]:
+    with httpx.Client(timeout=_TIMEOUT_SECONDS, headers={"Accept": "*/*"}, verify=trust) as client:
         yield Resolver(client, url.partition("?")[0].rstrip("/"))

@@ -1,5 +1,6 @@
 """Our own node as the resolver to examine: links on three levels, registered by their owner."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 from ledger.links import link_rows, put_links
 from ledger.store import open_store
-from tests.api.conftest import serving
+from tests.api.remote import Remote
+from tests.certificates import self_signed
 from tests.chain.nodes import Anvil
 from tests.services.world import open_world
 
@@ -46,13 +48,19 @@ LINKS = [
 
 
 @contextmanager
-def serve_own_node(anvil: Anvil, folder: Path) -> Iterator[str]:
-    """The Digital Link to examine."""
+def serve_own_node(anvil: Anvil, folder: Path) -> Iterator[tuple[str, ssl.SSLContext]]:
+    """The Digital Link to examine, by https, and whose certificate to trust."""
     store = open_store(f"sqlite:///{folder / 'suyuan.db'}")
     try:
         world = open_world(store, anvil, folder / "node")
         put_links(world.node, world.keys["factory"], link_rows(LINKS))
-        with serving(world.node, by_its_address=True) as client:
-            yield f"{str(client.base_url).rstrip('/')}/01/09506000134352/22/V1/10/L1/21/S1"
+        certificate = self_signed(folder)
+        remote = Remote(world, tls=certificate)
+        try:
+            remote.start()
+            trust = ssl.create_default_context(cafile=certificate[0])
+            yield f"{remote.url}/01/09506000134352/22/V1/10/L1/21/S1", trust
+        finally:
+            remote.stop()
     finally:
         store.close()
