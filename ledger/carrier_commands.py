@@ -28,7 +28,7 @@ from ledger.node import Node, open_node
 from ledger.parties import authenticate
 from ledger.ports import ApiKey
 from ledger.prove import prove_event
-from ledger.seals import prove_reading
+from ledger.seals import list_seals, prove_from_file, prove_reading, sealed_messages
 
 _PAGE = 500
 
@@ -50,6 +50,14 @@ def read_json_object(path: Path) -> object:
         raise NotFound(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise Invalid(f"{path}: not JSON: {error}") from error
+
+
+def read_file(path: Path) -> bytes:
+    """Raises NotFound."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from error
 
 
 def run_enrol(arguments: argparse.Namespace) -> int:
@@ -111,12 +119,36 @@ def run_carry(arguments: argparse.Namespace) -> int:
 def run_proof(arguments: argparse.Namespace) -> int:
     """Write a message with its proof, and the bundle of the event that seals it beside it."""
     with as_party(arguments) as (node, key):
-        proof = prove_reading(node, key, arguments.id, int(arguments.number))
+        number, kept = int(arguments.number), arguments.kept
+        if kept is None:
+            proof = prove_reading(node, key, arguments.id, number)
+        else:
+            proof = prove_from_file(node, key, arguments.id, number, read_file(kept))
         bundle = prove_event(node, str(proof["eventID"]))
     bundle_path = arguments.output.with_suffix(".bundle.json")
     arguments.output.write_text(json.dumps(proof, indent=2) + "\n")
     bundle_path.write_bytes(bundle)
     print(f"`suyuan verify {bundle_path} --reading {arguments.output}` checks it")
+    return 0
+
+
+def run_raw(arguments: argparse.Namespace) -> int:
+    """Keep the messages of a seal in a file, from which each can be proved when they are removed here."""
+    with as_party(arguments) as (node, key):
+        raw = sealed_messages(node, key, arguments.id, arguments.seal)
+    arguments.output.write_bytes(raw)
+    print(
+        f"`suyuan carriers proof {arguments.id} NUMBER --from {arguments.output} -o PROOF` proves one of them"
+    )
+    return 0
+
+
+def run_seals(arguments: argparse.Namespace) -> int:
+    with as_party(arguments) as (node, key):
+        for shown in list_seals(node, key, arguments.id):
+            seal: dict[str, Any] = dict(shown)
+            kept = {True: "intact", False: "DAMAGED", None: "withheld by policy"}[seal["intact"]]
+            print(f"{seal['seal']}  {seal['from']} {seal['to']}  {seal['messages']} messages  {kept}")
     return 0
 
 
@@ -128,10 +160,7 @@ def run_bind(arguments: argparse.Namespace) -> int:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    try:
-        content = arguments.file.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{arguments.file}: {error.strerror}") from error
+    content = read_file(arguments.file)
     options = {"file_name": arguments.file.name, "offset": arguments.offset, "dry_run": arguments.dry_run}
     with as_party(arguments) as (node, key):
         imported = import_file(node, key, arguments.id, content, arguments.mapping, **options)

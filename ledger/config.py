@@ -68,6 +68,9 @@ class Settings:
     mqtt_ca: str = _setting("", "file of the broker's CA; empty: those of the system")
     mqtt_certificate: str = _setting("", "file with our client certificate and its key for the broker")
     seal_minutes: int = _setting(60, "readings of carriers are sealed into the log this often")
+    telemetry_days: int = _setting(
+        0, "days that sealed and anchored readings of carriers are kept as they were signed; 0: for ever"
+    )
     smtp_url: str = _setting(
         "",
         "mail server for alarms, e.g. smtps://user:password@host:465, or smtp:// for STARTTLS; empty: none",
@@ -103,7 +106,7 @@ class Settings:
                 continue
             if variable not in known:
                 raise Invalid(f"{variable} is not a setting; there are {', '.join(sorted(known))}")
-            values[known[variable].name] = _read(variable, text, type(known[variable].default))
+            values[known[variable].name] = _read(variable, text, known[variable].default)
         return Settings(**values)
 
     def to_env(self) -> dict[str, str]:
@@ -157,11 +160,12 @@ def variable_of(name: str) -> str:
     return "SUYUAN_" + name.upper()
 
 
-def _read(variable: str, text: str, kind: type) -> Any:
+def _read(variable: str, text: str, default: Any) -> Any:
+    kind = type(default)
     try:
         value = kind(text)
     except ValueError as error:
         raise Invalid(f"{variable} is {text!r}, should be a number") from error
-    if kind in (int, float) and value <= 0:
+    if kind in (int, float) and value <= 0 and value != default:
         raise Invalid(f"{variable} is {text!r}, should be greater than 0")
     return value

@@ -4,7 +4,9 @@ A binding with a profile is watched. When readings came for it, `Watcher` folds 
 in one transaction, the watch, the excursions, and the documents that say what opened and closed. It captures
 them after that, in order, by the ordinary way: killed at any moment it captures the same document again,
 which capture recognises. Readings that came late, into the past, have the binding folded again from its
-beginning, and what they undo is declared in error.
+beginning, and what they undo is declared in error. Where messages were removed by policy it is folded again
+from how it stood behind them (`ledger/retention.py`); readings that come later still for that time are kept,
+and not folded.
 """
 
 import logging
@@ -42,6 +44,7 @@ from ledger.domain.cold_chain.watch import (
     condition_of,
     mkt_now,
     shelf_life_now,
+    unsettled_from,
 )
 from ledger.domain.contents import contents
 from ledger.domain.errors import Conflict, Invalid, LedgerError, NotAllowed, StoreUnavailable
@@ -65,7 +68,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Where the folding of a binding begins: behind what was folded, or from its beginning."""
+    """Where the folding of a binding begins: behind what was folded, or from its beginning, or its base."""
 
     watched: WatchedBinding
     carrier: Carrier
@@ -135,13 +138,18 @@ class Watcher:
     def _fold(self, start: _Start, readings: Iterable[Reading]) -> FoldedWatch:
         watched, whole = start.watched, start.whole
         watch, found = fold_all(watched.profile, readings, start.watch)
-        excursions = list(_changed(found).values())
+        undone = unsettled_from(watched.profile, start.watch) if whole else {}
+        excursions = list((_open_in(start.watch) | _changed(found) if whole else _changed(found)).values())
         moments = moments_of(excursions)
         known = {}
         if moments or whole:
             events = self._node.store.excursion_events(*_place(watched))
             known = {e.moment: e for e in events if not e.declares and e.state != "retracted"}
-        gone = [event for moment, event in known.items() if whole and moment not in moments]
+        gone = [
+            event
+            for moment, event in known.items()
+            if moment.began_ms >= undone.get(moment.rule, moment.began_ms + 1) and moment not in moments
+        ]
         new = [self._declaration(event) for event in gone if event.state == "captured"]
         new += [self._event(watched, m, excursion) for m, excursion in moments.items() if m not in known]
         opened = [moments[m] for m in moments if m.kind == "opened" and m not in known]
@@ -149,7 +157,7 @@ class Watcher:
         retracted = [event.number for event in gone]
         silent_after_ms = 1000 * start.carrier.device.silent_after_seconds
         silent_ms = measured_until(watched.binding, watched.profile, watch) + silent_after_ms
-        return FoldedWatch(watched, watch, excursions, new, retracted, alarms, silent_ms, whole)
+        return FoldedWatch(watched, watch, excursions, new, retracted, alarms, silent_ms, undone)
 
     def _alarm(self, start: _Start, excursion: Excursion) -> Alarm:
         node, watched = self._node, start.watched
@@ -212,12 +220,19 @@ def _start_of(watched: WatchedBinding, carrier: Carrier, latest_ms: int) -> _Sta
     """`latest_ms`: no reading is newer."""
     binding = watched.binding
     assert watched.dirty_ms is not None
-    dirty_ms = max(binding.from_ms, watched.dirty_ms)
+    begin_ms = binding.from_ms if watched.base_ms is None else watched.base_ms + 1
+    dirty_ms = max(begin_ms, watched.dirty_ms)
     folded_ms = max((series.until_ms for series in watched.watch.series.values()), default=0)
     whole = dirty_ms <= folded_ms
-    start_ms, watch = (binding.from_ms, Watch()) if whole else (dirty_ms, watched.watch)
+    start_ms, watch = (begin_ms, watched.base) if whole else (dirty_ms, watched.watch)
     stop_ms = latest_ms + 1 if binding.until_ms is None else min(latest_ms + 1, binding.until_ms)
     return _Start(watched, carrier, watch, whole, (binding.carrier_id, start_ms, stop_ms))
+
+
+def _open_in(watch: Watch) -> dict[tuple[str, int], Excursion]:
+    """The excursions that are open, by rule and beginning."""
+    breaches = [tally.breach for tally in watch.tallies.values() if tally.breach]
+    return {(each.rule, each.began_ms): each for each in breaches if each.opened_ms is not None}
 
 
 def _changed(found: Iterable[Found]) -> dict[tuple[str, int], Excursion]:

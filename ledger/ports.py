@@ -6,7 +6,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, Protocol
 
@@ -289,6 +289,8 @@ class WatchedBinding:
     revision: int  # counts what came
     dirty_ms: int | None  # the oldest reading that came since; None: all is folded
     watch: Watch
+    base_ms: int | None = None  # messages up to then may be withheld: it is not folded anew from before
+    base: Watch = field(default_factory=Watch)  # as it stood then
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +350,7 @@ class FoldedWatch:
     retracted: Sequence[int]  # numbers of events that are so no longer
     alarms: Sequence[Alarm]  # of what opened
     silent_ms: int  # from when on silence is an alarm
-    whole: bool  # the excursions are in place of all that there were
+    undone: Mapping[str, int]  # rule -> excursions are in place of those that began from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +386,8 @@ class ToldReading:
     imported_by: str = ""  # the party; "": the carrier signed it
 
 
-SealState = Literal["due", "captured", "refused"]
+SealState = Literal["due", "captured", "refused", "withheld"]
+"""`withheld`: its messages were removed by policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +403,7 @@ class Seal:
     key_id: bytes  # API key to capture it under
     state: SealState
     document: str
+    withheld_ms: int | None = None  # since when
 
 
 # --------------------------------------------------------------------------- subscriptions
@@ -882,6 +886,38 @@ class Store(Protocol):
 
     def uncaptured_seals(self, *, limit: int) -> list[Seal]: ...
     def finish_seal(self, seal_id: str, state: SealState) -> None: ...
+    def seal(self, seal_id: str) -> Seal | None: ...
+    def seal_of_root(self, carrier_id: str, root: bytes) -> Seal | None: ...
+    def is_withheld(self, carrier_id: str, sequence: int) -> bool:
+        """Whether a message of this number was removed by policy."""
+
+    def seals_to_withhold(self, sealed_ms: int, *, after: tuple[int, str], limit: int) -> list[Seal]:
+        """Captured seals that were made by then, the oldest first, behind (time, seal_id)."""
+
+    def watch_at(self, carrier_id: str, at_ms: int) -> WatchedBinding | None:
+        """The watched binding of a carrier that lasts at a moment and the one after it."""
+
+    def withhold(
+        self,
+        carrier_id: str,
+        seals: Sequence[str],
+        numbers: Sequence[int],
+        until_ms: int,
+        base: tuple[WatchedBinding, Watch] | None,
+        now_ms: int,
+    ) -> bool:
+        """Say that the messages of these seals, with these numbers and no reading behind `until_ms`, are
+        removed by policy, in one transaction; on SQLite they are gone then. `base` is how the watched binding
+        of then stood then. False, and nothing is changed, while readings of that time wait to be folded, or
+        when more came since `base` was read."""
+
+    def remove_withheld(self, before_ms: int, *, limit: int) -> bool:
+        """Drop one month that ended before then and has only withheld messages, or else delete up to `limit`
+        such messages of it; False when there is nothing to do. The months are those of PostgreSQL."""
+
+    def hold_retention_lock(self) -> AbstractContextManager[bool]:
+        """True while this process is the only one that removes messages from this database."""
+
     def hold_seal_lock(self) -> AbstractContextManager[bool]:
         """True while this process is the only one that seals on this database."""
 

@@ -250,7 +250,9 @@ class _Pages:
             )
         else:
             told.append(words.say("waiting"))
-        if not sealed.intact:
+        if sealed.intact is None:
+            told.append(words.say("withheld"))
+        elif not sealed.intact:
             told.append(words.say("damaged"))
         self.paper.row((words.say("seal", number=number), "; ".join(told)), (60, INNER - 60), 7.5)
 

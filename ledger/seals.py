@@ -19,7 +19,8 @@ from ledger.alone import run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.canonical_json import JsonValue
-from ledger.domain.cold_chain.seal import prove_message, seal_document, seal_root
+from ledger.domain.cold_chain.excursion_event import time_text
+from ledger.domain.cold_chain.seal import MessageProof, prove_message, seal_document, seal_root
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, NotFound, NotYetAnchored
 from ledger.domain.event_facts import to_ms
 from ledger.domain.identifiers import parse_identifier
@@ -31,6 +32,7 @@ MESSAGES_MAX: Final = 2_000
 """Messages in one seal; more of them wait for the next."""
 SEALS_SHOWN_MAX: Final = 100
 _SEALS_READ_MAX: Final = 2_000
+_FROM_FILE: Final = "`suyuan carriers proof --from FILE` proves one from a file that was kept of them"
 
 _BINDINGS_MAX: Final = 1_000
 _TURN: Final = 100
@@ -76,7 +78,7 @@ class Sealer:
 
     def _seal(self, carrier_id: str) -> None:
         node = self._node
-        raws = _raws(node, carrier_id, "")
+        raws = raws_of(node, carrier_id, "")
         messages = [message for raw in raws.values() for message in read_messages(raw)]
         bindings = node.store.bindings(carrier_id, limit=_BINDINGS_MAX)
         first_ms, last_ms = min(m.first_ms for m in messages), max(m.last_ms for m in messages)
@@ -111,7 +113,10 @@ def _is_place(uri: str) -> bool:
 
 
 def list_seals(node: Node, key: ApiKey, text: str) -> list[dict[str, JsonValue]]:
-    """The seals of a carrier of your party, the newest first; `intact`: the messages are there, unaltered."""
+    """The seals of a carrier of your party, the newest first.
+
+    `intact`: the messages are there, unaltered; null when they were removed by policy, since `withheld_ms`.
+    """
     carrier = get_carrier(node, key, text)
     return [_view(node, seal) for seal in node.store.seals(carrier.carrier_id, limit=SEALS_SHOWN_MAX)]
 
@@ -119,14 +124,14 @@ def list_seals(node: Node, key: ApiKey, text: str) -> list[dict[str, JsonValue]]
 @dataclass(frozen=True, slots=True)
 class SealedTime:
     """A seal over readings from one time to another, and where it stands; None: it is captured or anchored
-    later. Not `intact`: messages of it were deleted or altered."""
+    later. Not `intact`: messages of it were deleted or altered; None: they were removed by policy."""
 
     seal: Seal
     from_ms: int
     to_ms: int
     log_index: int | None
     anchor: AnchorRecord | None
-    intact: bool
+    intact: bool | None
 
 
 def seals_over(
@@ -136,7 +141,7 @@ def seals_over(
 
     Of the newest `_SEALS_READ_MAX` of the carrier; older ones are in the histories of its items.
     """
-    spans = [(*_span(seal), seal) for seal in node.store.seals(carrier_id, limit=_SEALS_READ_MAX)]
+    spans = [(*span_of(seal), seal) for seal in node.store.seals(carrier_id, limit=_SEALS_READ_MAX)]
     then = sorted(
         (span for span in spans if span[0] < stop_ms and span[1] >= start_ms), key=lambda span: span[:2]
     )
@@ -146,11 +151,17 @@ def seals_over(
 def _sealed_time(node: Node, seal: Seal, from_ms: int, to_ms: int) -> SealedTime:
     index = next((event.log_index for event in node.store.events_by_id(seal.event_id)), None)
     anchor = None if index is None else node.store.first_final_anchor_over(index)
-    intact = seal_root(_raws(node, seal.carrier_id, seal.seal_id).values()) == seal.root
-    return SealedTime(seal, from_ms, to_ms, index, anchor, intact)
+    return SealedTime(seal, from_ms, to_ms, index, anchor, _is_intact(node, seal))
 
 
-def _span(seal: Seal) -> tuple[int, int]:
+def _is_intact(node: Node, seal: Seal) -> bool | None:
+    """None: its messages were removed by policy."""
+    if seal.state == "withheld":
+        return None
+    return seal_root(raws_of(node, seal.carrier_id, seal.seal_id).values()) == seal.root
+
+
+def span_of(seal: Seal) -> tuple[int, int]:
     """The times of the oldest and the newest reading."""
     metadata = _metadata(seal)
     return to_ms(datetime.fromisoformat(metadata["startTime"])), to_ms(
@@ -167,7 +178,11 @@ def _metadata(seal: Seal) -> dict[str, Any]:
 def sealed_messages(node: Node, key: ApiKey, text: str, seal_id: str) -> bytes:
     """The messages of a seal, one behind another. Raises NotFound."""
     carrier = get_carrier(node, key, text)
-    raws = _raws(node, carrier.carrier_id, seal_id) if seal_id else {}
+    raws = raws_of(node, carrier.carrier_id, seal_id) if seal_id else {}
+    seal = node.store.seal(seal_id)
+    if seal and seal.carrier_id == carrier.carrier_id and seal.withheld_ms is not None:
+        since = time_text(seal.withheld_ms)
+        raise NotFound(f"the messages of seal {seal_id} are withheld by policy since {since}: {_FROM_FILE}")
     if not raws:
         raise NotFound(f"{carrier.carrier_id} has no seal {seal_id!r} with messages")
     return b"".join(raws.values())
@@ -176,19 +191,46 @@ def sealed_messages(node: Node, key: ApiKey, text: str, seal_id: str) -> bytes:
 def prove_reading(node: Node, key: ApiKey, text: str, number: int) -> Mapping[str, JsonValue]:
     """A message, its path and the root, which the event `eventID` holds (ledger/FORMATS.md).
 
-    Raises NotFound, NotYetAnchored when it is not sealed yet, Conflict when messages of its seal were deleted
-    or altered, so that there is no proof.
+    Raises NotFound, also for one removed by policy, NotYetAnchored when it is not sealed yet, Conflict when
+    messages of its seal were deleted or altered, so that there is no proof.
     """
     carrier = get_carrier(node, key, text)
+    if node.store.is_withheld(carrier.carrier_id, number):
+        raise NotFound(f"message {number} of {carrier.carrier_id} was removed by policy: {_FROM_FILE}")
     seal = node.store.seal_of(carrier.carrier_id, number)
     if seal is None:
-        if number in _raws(node, carrier.carrier_id, ""):
+        if number in raws_of(node, carrier.carrier_id, ""):
             raise NotYetAnchored(f"message {number} of {carrier.carrier_id} is not sealed yet")
         raise NotFound(f"{carrier.carrier_id} has sent no message {number}")
-    raws = _raws(node, carrier.carrier_id, seal.seal_id)
+    raws = raws_of(node, carrier.carrier_id, seal.seal_id)
     proof = prove_message(list(raws.values()), list(raws).index(number))
     if proof.root != seal.root:
         raise Conflict(f"messages of seal {seal.seal_id} were deleted or altered: they do not make its root")
+    return _proof_view(proof, seal)
+
+
+def prove_from_file(
+    node: Node, key: ApiKey, text: str, number: int, content: bytes
+) -> Mapping[str, JsonValue]:
+    """As `prove_reading`, from the messages of a seal as `sealed_messages` gave them, which may be removed
+    since.
+
+    Raises NotFound when the number is not among them, Invalid when they are not all those of a seal of the
+    carrier, unaltered.
+    """
+    carrier = get_carrier(node, key, text)
+    messages = read_messages(content, MESSAGES_MAX)
+    numbers = [message.sequence for message in messages]
+    if number not in numbers:
+        raise NotFound(f"message {number} is not in the file: it has {min(numbers)} to {max(numbers)}")
+    proof = prove_message([message.raw for message in messages], numbers.index(number))
+    seal = node.store.seal_of_root(carrier.carrier_id, proof.root)
+    if seal is None:
+        raise Invalid(f"the file is not whole, or altered: no seal of {carrier.carrier_id} has its root")
+    return _proof_view(proof, seal)
+
+
+def _proof_view(proof: MessageProof, seal: Seal) -> dict[str, JsonValue]:
     return {
         "message": proof.raw.hex(),
         "index": proof.index,
@@ -199,7 +241,7 @@ def prove_reading(node: Node, key: ApiKey, text: str, number: int) -> Mapping[st
     }
 
 
-def _raws(node: Node, carrier_id: str, seal_id: str) -> dict[int, bytes]:
+def raws_of(node: Node, carrier_id: str, seal_id: str) -> dict[int, bytes]:
     """The bytes of a seal's messages by number, in order."""
     return dict(node.store.sealed_messages(carrier_id, seal_id, limit=MESSAGES_MAX))
 
@@ -215,5 +257,5 @@ def _view(node: Node, seal: Seal) -> dict[str, JsonValue]:
         "state": seal.state,
         "from": metadata["startTime"],
         "to": metadata["endTime"],
-        "intact": seal_root(_raws(node, seal.carrier_id, seal.seal_id).values()) == seal.root,
-    }
+        "intact": _is_intact(node, seal),
+    } | ({} if seal.withheld_ms is None else {"withheld_ms": seal.withheld_ms})

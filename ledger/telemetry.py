@@ -43,6 +43,7 @@ _WHY: Final[Mapping[str, str]] = {
     "mistimed": "it is from the future, or a reading is newer or over a week older than its message",
     "malformed": "a reading, the battery or the number cannot be so",
     "reused_sequence": "the carrier used this number for another message",
+    "withheld_sequence": "the carrier used this number for a message that was removed by policy",
 }
 
 logger = logging.getLogger(__name__)

@@ -130,6 +130,7 @@ REPORT: Final[dict[str, Phrase]] = {
         "anchor {number}, block {block}, tx {tx}",
     ),
     "waiting": ("尚未锚定", "not anchored yet"),
+    "withheld": ("原始读数已按保存期限删除", "raw readings removed by policy"),
     "damaged": ("消息已被删除或更改", "messages were deleted or altered"),
     "more_seals": ("另有 {count} 个封存未列出。", "{count} more seals are not listed."),
     "no_seals": ("读数尚未封存。", "The readings are not sealed yet."),

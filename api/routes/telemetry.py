@@ -196,7 +196,10 @@ def post_decision(node: NodeDep, key: ApiKeyDep, decided: Decided) -> dict[str, 
 
 @router.get("/telemetry/seals", responses=_NOT_YOURS)
 def get_seals(node: NodeDep, key: ApiKeyDep, text: Id) -> list[dict[str, Any]]:
-    """What commits to the carrier's messages in the log, the newest first; `intact`: they are all there."""
+    """What commits to the carrier's messages in the log, the newest first.
+
+    `intact`: they are all there; null: they were removed by policy, since `withheld_ms`.
+    """
     return [dict(seal) for seal in list_seals(node, key, text)]
 
 

@@ -28,8 +28,9 @@ AHEAD_MS_MAX: Final = 300_000
 TelemetryRefusal = Literal[
     "unknown_carrier", "forged", "revoked_key", "inactive_key", "mistimed", "malformed", "reused_sequence"
 ]
-Outcome = Literal["accepted", "repeated", "reused_sequence"]
-"""What becomes of a message that is rightly signed; `repeated`: it was taken before, byte by byte."""
+Outcome = Literal["accepted", "repeated", "reused_sequence", "withheld_sequence"]
+"""What becomes of a message that is rightly signed. `repeated`: it was taken before, byte by byte.
+`withheld_sequence`: its number was used by a message that was removed by policy, perhaps by this very one."""
 
 _ID_BYTES_MAX: Final = 2048
 _START: Final = struct.Struct(">BH")
@@ -92,16 +93,16 @@ class Message:
         return [at_ms for at_ms, _, _ in _READING.iter_unpack(self.packed)]
 
 
-def read_messages(raw: bytes) -> list[Message]:
+def read_messages(raw: bytes, limit: int = MESSAGES_MAX) -> list[Message]:
     """The messages that stand one behind another in `raw`.
 
-    Raises Invalid, naming the place, when anything else does, or none, or more than `MESSAGES_MAX`.
+    Raises Invalid, naming the place, when anything else does, or none, or more than `limit`.
     """
     messages: list[Message] = []
     at = 0
     while at < len(raw):
-        if len(messages) == MESSAGES_MAX:
-            raise Invalid(f"more than {MESSAGES_MAX} messages: send the others in another request")
+        if len(messages) == limit:
+            raise Invalid(f"more than {limit} messages: send the others in another request")
         messages.append(message := _read_one(raw, at))
         at += len(message.raw)
     if not messages:

@@ -43,6 +43,7 @@ _ADVISORY_LOCKS = {
     "listen": 0x7375_7975_616E_06,
     "seal": 0x7375_7975_616E_07,
     "alarm": 0x7375_7975_616E_08,
+    "retain": 0x7375_7975_616E_09,
 }
 """PostgreSQL knows its advisory locks by number; ours begin with the bytes of "suyuan"."""
 

@@ -46,6 +46,8 @@ _watched = select(
     _WATCH.dirty_ms,
     _WATCH.profile.label("profile_text"),
     _WATCH.watch,
+    _WATCH.base_ms,
+    _WATCH.base,
 ).join(
     tables.carrier_binding, (_BINDING.carrier_id == _WATCH.carrier_id) & (_BINDING.from_ms == _WATCH.from_ms)
 )
@@ -105,6 +107,11 @@ class Excursions(Database):
         query = _watched.where(_BINDING.uri == uri, _BINDING.from_ms < stop_ms, lasts)
         return self._watches(query.order_by(_BINDING.from_ms, _BINDING.carrier_id).limit(limit))
 
+    def watch_at(self, carrier_id: str, at_ms: int) -> WatchedBinding | None:
+        lasts = or_(_WATCH.until_ms.is_(None), _WATCH.until_ms > at_ms + 1)
+        query = _watched.where(_WATCH.carrier_id == carrier_id, _WATCH.from_ms <= at_ms, lasts)
+        return next(iter(self._watches(query.limit(1))), None)
+
     def save_watches(self, folded: Sequence[FoldedWatch]) -> None:
         with self.writing() as connection:
             carrier_ids = sorted({each.watched.binding.carrier_id for each in folded})
@@ -117,8 +124,10 @@ class Excursions(Database):
                 return
             connection.execute(_save_watch, [_watch_row(each) for each in as_read])
             for each in as_read:
-                if each.whole:
-                    connection.execute(delete(tables.excursion).where(*_at(_EXCURSION, _place(each))))
+                for rule, from_ms in each.undone.items():
+                    begun = (_EXCURSION.rule == rule, _EXCURSION.began_ms >= from_ms)
+                    own = _at(_EXCURSION, _place(each))
+                    connection.execute(delete(tables.excursion).where(*own, *begun))
                 for number in each.retracted:
                     _set_state(connection, number, "retracted")
             excursions = [_excursion_row(_place(each), e) for each in as_read for e in each.excursions]
@@ -164,7 +173,7 @@ def begin_watch(connection: Connection, binding: Binding, profile: str, silent_m
     is an alarm."""
     watch = json.dumps(watch_to_json(Watch()))
     row = (binding.carrier_id, binding.from_ms, binding.until_ms, 0, None, profile, watch, silent_ms)
-    insert_rows(connection, tables.cold_watch, [row])
+    insert_rows(connection, tables.cold_watch, [(*row, None, "")])
 
 
 def end_watch(connection: Connection, carrier_id: str, until_ms: int) -> None:
@@ -189,6 +198,34 @@ def mark_watches(connection: Connection, spans: Sequence[tuple[str, int, int]]) 
         for carrier_id, first_ms, last_ms in spans
     ]
     connection.execute(mark, parameters)
+
+
+def base_watches(
+    connection: Connection, carrier_id: str, until_ms: int, base: tuple[WatchedBinding, Watch] | None
+) -> bool:
+    """Let the watched bindings of a carrier never be folded anew from before a time: those that ended by then
+    stay as they are, the one that lasts goes on from `base`. False when they are not as `base` was read, or
+    not folded; hold the carrier's lock."""
+    own = (_WATCH.carrier_id == carrier_id, _WATCH.from_ms <= until_ms)
+    query = select(_WATCH.from_ms, _WATCH.until_ms, _WATCH.revision, _WATCH.dirty_ms, _WATCH.base_ms)
+    newer = {row.from_ms: row for row in connection.execute(query.where(*own, _unbased))}
+    lasting = {ms: row for ms, row in newer.items() if row.until_ms is None or row.until_ms > until_ms + 1}
+    if any(row.dirty_ms is not None for row in newer.values()):
+        return False
+    read = {} if base is None else {base[0].binding.from_ms: base[0].revision}
+    if {ms: row.revision for ms, row in lasting.items()} != read:
+        return False
+    ended = (_WATCH.until_ms <= until_ms + 1, _unbased)
+    keep = update(tables.cold_watch).where(*own, *ended)
+    connection.execute(keep.values(base=_WATCH.watch, base_ms=_WATCH.until_ms - 1))
+    if base is not None and (base[0].base_ms is None or base[0].base_ms < until_ms):
+        text = json.dumps(watch_to_json(base[1]))
+        at = _at(_WATCH, (carrier_id, base[0].binding.from_ms))
+        connection.execute(update(tables.cold_watch).where(*at).values(base=text, base_ms=until_ms))
+    return True
+
+
+_unbased = or_(_WATCH.base_ms.is_(None), _WATCH.until_ms.is_(None), _WATCH.base_ms < _WATCH.until_ms - 1)
 
 
 def _earlier(at_ms: Any) -> Any:
@@ -218,7 +255,8 @@ def _set_state(connection: Connection, number: int, state: ExcursionState, probl
 def _watched_binding(row: Row[Any]) -> WatchedBinding:
     binding = Binding(row.carrier_id, row.uri, row.from_ms, row.until_ms, row.profile, row.key_id)
     profile, watch = _profile(row.profile, row.profile_text), watch_from_json(json.loads(row.watch))
-    return WatchedBinding(binding, profile, row.revision, row.dirty_ms, watch)
+    base = watch_from_json(json.loads(row.base)) if row.base else Watch()
+    return WatchedBinding(binding, profile, row.revision, row.dirty_ms, watch, row.base_ms, base)
 
 
 _profile = lru_cache(maxsize=256)(parse_profile)

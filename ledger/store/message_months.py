@@ -8,6 +8,11 @@ from sqlalchemy import Connection, text
 
 from ledger.domain.month import Month
 
+_PARTITIONS = text(
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+    "WHERE inhparent = 'telemetry'::regclass"
+)
+
 
 def add_message_month(connection: Connection, month: Month) -> None:
     """Make room for the messages of a month, if it has none yet; several may do so at once.
@@ -22,6 +27,12 @@ def add_message_month(connection: Connection, month: Month) -> None:
         bounds = f"FROM ({month.start_ms}) TO ({month.next.start_ms})"
         connection.execute(text(f"CREATE TABLE {table} (LIKE telemetry INCLUDING DEFAULTS)"))
         connection.execute(text(f"ALTER TABLE telemetry ATTACH PARTITION {table} FOR VALUES {bounds}"))
+
+
+def message_months(connection: Connection) -> list[Month]:
+    """The months of PostgreSQL that have room, the oldest first."""
+    names = connection.scalars(_PARTITIONS)
+    return sorted(Month.parse(name.removeprefix("telemetry_").replace("_", "-")) for name in names)
 
 
 def message_table(month: Month) -> str:

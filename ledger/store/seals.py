@@ -60,6 +60,14 @@ class Seals(Database):
         query = select(tables.telemetry_seal).where(_SEAL.seal_id == sealed_by)
         return next(iter(self._seals(query)), None)
 
+    def seal(self, seal_id: str) -> Seal | None:
+        return next(iter(self._seals(select(tables.telemetry_seal).where(_SEAL.seal_id == seal_id))), None)
+
+    def seal_of_root(self, carrier_id: str, root: bytes) -> Seal | None:
+        own = (_SEAL.carrier_id == carrier_id, _SEAL.root == root)
+        query = select(tables.telemetry_seal).where(*own).order_by(_SEAL.sealed_ms).limit(1)
+        return next(iter(self._seals(query)), None)
+
     def uncaptured_seals(self, *, limit: int) -> list[Seal]:
         query = select(tables.telemetry_seal).where(_SEAL.state == "due")
         return self._seals(query.order_by(_SEAL.sealed_ms, _SEAL.seal_id).limit(limit))

@@ -27,9 +27,9 @@ from ledger.store.queries import Queries
 from ledger.store.records import Records
 from ledger.store.registry import RegistryChanges
 from ledger.store.resolution_counts import ResolutionCounts
-from ledger.store.seals import Seals
 from ledger.store.subscriptions import Subscriptions
 from ledger.store.telemetry import Telemetry
+from ledger.store.withheld import Withheld
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -49,7 +49,7 @@ class SqlStore(
     Carriers,
     Telemetry,
     Imports,
-    Seals,
+    Withheld,
     Excursions,
     Alarms,
     RegistryChanges,

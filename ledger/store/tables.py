@@ -1,39 +1,18 @@
 """The tables, as they are after the newest migration.
 
 Facts: event, event_body, item, event_item, capture_job, anchor, anchor_tx, party, api_key, pinned,
-master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link, carrier,
-carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event, alarm_policy, alarm,
-alarm_telling, alarm_try, alarm_acknowledgement. Caches: log_node, map_tile, item_frontier, event_class,
-event_text, event_number (from events), master_attribute (from master_data), carrier_heard, cold_watch,
-excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
+master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, record_batch,
+link, carrier, carrier_binding, telemetry, telemetry_seal, withheld_numbers, telemetry_refusal,
+logger_import, imported_reading, excursion_event, alarm_policy, alarm, alarm_telling, alarm_try,
+alarm_acknowledgement.
+Caches: log_node, map_tile, item_frontier, event_class, event_text, event_number (from events),
+master_attribute (from master_data), carrier_heard, cold_watch, excursion (from telemetry), registry_head and
+registry_change (from the chain) and prefix (from those). What cold_watch and excursion say of a time whose
+messages are withheld is a fact too.
+Counters: answer_revision, resolution_count.
+
 Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts that
 nobody searches stand last in their row.
-master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record, link,
-carrier, carrier_binding, telemetry, telemetry_seal, telemetry_refusal, excursion_event. Statistics:
-resolution_count. Caches: log_node, map_tile, item_frontier, event_class, event_text, event_number (from
-events), master_attribute (from master_data), carrier_heard, cold_watch, excursion (from telemetry),
-registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
-1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last
-in their row.
-master_data, named_query, subscription, delivery, print_job, label_scan, identifier_record,
-record_batch, link, carrier, carrier_binding, telemetry, telemetry_seal, telemetry_refusal,
-excursion_event. Statistics: resolution_count. Caches: log_node, map_tile, item_frontier, event_class,
-event_text, event_number (from events), master_attribute (from master_data), carrier_heard, cold_watch,
-excursion (from telemetry), registry_head and registry_change (from the chain) and prefix (from those).
-Times are milliseconds since 1970 unless their name ends in _s, hashes and keys are raw bytes, texts
-that nobody searches stand last in their row.
-carrier_binding, telemetry, telemetry_seal, telemetry_refusal, logger_import, imported_reading,
-excursion_event. Caches: log_node, map_tile, item_frontier, event_class, event_text, event_number (from
-events), master_attribute (from master_data), carrier_heard, cold_watch, excursion (from telemetry),
-registry_head and registry_change (from the chain) and prefix (from those). Times are milliseconds since
-1970 unless their name ends in _s, hashes and keys are raw bytes, texts that nobody searches stand last in
-their row.
-record_batch, link, answer_revision, carrier, carrier_binding, telemetry, telemetry_seal,
-telemetry_refusal, excursion_event. Statistics: resolution_count. Caches: log_node, map_tile,
-item_frontier, event_class, event_text, event_number (from events), master_attribute (from master_data),
-carrier_heard, cold_watch, excursion (from telemetry), registry_head and registry_change (from the
-chain) and prefix (from those). Times are milliseconds since 1970 unless their name ends in _s, hashes
-and keys are raw bytes, texts that nobody searches stand last in their row.
 
 Items are known by their key and not by a number of ours, and every table of items begins
 with it: such tables split by key range when one database is no longer enough.
@@ -424,6 +403,9 @@ cold_watch = Table(  # how far the readings of a binding with a profile are fold
     Column("profile", Text, nullable=False),  # TOML, as it was when the carrier was bound
     Column("watch", Text, nullable=False),  # JSON
     Column("silent_ms", BigInteger),  # without a reading until then, it is an alarm
+    # Messages up to then may be withheld, and `base` is what they came to; null, "": none are.
+    Column("base_ms", BigInteger),
+    Column("base", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(
         ["carrier_id", "from_ms"], ["carrier_binding.carrier_id", "carrier_binding.from_ms"]
     ),
@@ -572,10 +554,19 @@ telemetry_seal = Table(  # what committed to messages
     Column("root", LargeBinary, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("key_id", LargeBinary, nullable=False),
-    Column("state", Text, nullable=False),  # due, captured, refused
+    Column("state", Text, nullable=False),  # due, captured, refused, withheld
     Column("document", Text, nullable=False),
+    Column("withheld_ms", BigInteger),  # since when its messages are removed by policy
     Index("telemetry_seal_by_carrier", "carrier_id", "sealed_ms"),
     Index("telemetry_seal_by_state", "state", "sealed_ms"),
+)
+
+withheld_numbers = Table(  # of messages removed by policy: each row from one number to another
+    "withheld_numbers",
+    metadata,
+    Column("carrier_id", _OrderedText, ForeignKey("carrier.carrier_id"), primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
 )
 
 logger_import = Table(  # files of readings that a party took in; not signed by the carrier

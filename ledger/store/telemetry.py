@@ -16,6 +16,7 @@ from ledger.store.carrier_lock import lock_carriers
 from ledger.store.database import Database
 from ledger.store.excursions import mark_watches
 from ledger.store.message_months import add_message_month
+from ledger.store.withheld_numbers import withheld_among
 
 _TWO_PLACES: Final = "two_places"
 """Counted like refusals, although the messages are taken."""
@@ -128,9 +129,9 @@ class Telemetry(Database):
 
 def _taken(
     connection: Connection, heard: Mapping[str, tuple[Any, ...]], messages: Sequence[Message]
-) -> dict[tuple[str, int], bytes]:
-    """What was taken before under these numbers."""
-    taken = {}
+) -> dict[tuple[str, int], bytes | None]:
+    """What was taken before under these numbers; None: it is not here any more."""
+    taken: dict[tuple[str, int], bytes | None] = {}
     by_carrier: dict[str, list[int]] = {}
     for message in messages:
         before = heard.get(message.carrier_id)
@@ -140,6 +141,9 @@ def _taken(
         query = select(_MESSAGE.sequence, _MESSAGE.raw).where(_MESSAGE.carrier_id == carrier_id)
         for sequence, raw in rows_where_in(connection, query, _MESSAGE.sequence, sequences):
             taken[carrier_id, sequence] = raw
+        if others := [number for number in sequences if (carrier_id, number) not in taken]:
+            gone = withheld_among(connection, carrier_id, others)
+            taken |= {(carrier_id, number): None for number in gone}
     return taken
 
 
@@ -152,11 +156,13 @@ def _spans(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
     return [(carrier_id, *span) for carrier_id, span in sorted(spans.items())]
 
 
-def _outcome(taken: dict[tuple[str, int], bytes], message: Message) -> Outcome:
+def _outcome(taken: dict[tuple[str, int], bytes | None], message: Message) -> Outcome:
     number = message.carrier_id, message.sequence
     if number not in taken:
         taken[number] = message.raw
         return "accepted"
+    if taken[number] is None:
+        return "withheld_sequence"
     return "repeated" if taken[number] == message.raw else "reused_sequence"
 
 

@@ -163,6 +163,17 @@ def advance(profile: Profile, watch: Watch, now_ms: int) -> tuple[Watch, tuple[F
     return watch, tuple(found)
 
 
+def unsettled_from(profile: Profile, watch: Watch) -> dict[str, int]:
+    """Rule -> from when on a breach begins, or has begun, on which later readings have a bearing."""
+    quantities: dict[str, Quantity] = {rule.name: rule.quantity for rule in profile.rules}
+    found = {}
+    for rule, quantity in (quantities | {MKT_RULE: parse_quantity("temperature")}).items():
+        breach, series = watch.tallies.get(rule, Tally()).breach, watch.series.get(quantity)
+        counted_ms = series.until_ms + 1 if series else 0
+        found[rule] = breach.began_ms if breach else counted_ms
+    return found
+
+
 def condition_of(profile: Profile, watch: Watch, quantity: Quantity, now_ms: int) -> Condition:
     """How one quantity stands at `now_ms`, by what was counted so far: call `advance` first."""
     breaches = [
