@@ -1,6 +1,5 @@
-"""The command `suyuan`: what can be asked for. What is done about it is in `running`, `commands`,
-`print_commands`, `record_commands`, `link_commands`, `registry_commands`, `carrier_commands`,
-`alarm_commands` and `chain_commands`, of which a call loads only what it needs.
+"""The command `suyuan`: what can be asked for. What is done about it is in `commands/` and `running`, of
+which a call loads only what it needs.
 
 Commands work on the node of this folder (SUYUAN_DATA_DIR); only `verify` needs none.
 """
@@ -57,13 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
     capturing.add_argument("files", nargs="+", type=Path, metavar="FILE")
     capturing.add_argument("--proceed", action="store_true", help="capture the good events of a bad document")
     _add_submitter(capturing)
-    capturing.set_defaults(run="ledger.commands:run_capture")
+    capturing.set_defaults(run="ledger.commands.node:run_capture")
 
     watching = subcommands.add_parser("watch", help="capture every file that is put into a folder")
     watching.add_argument("folder", type=Path, metavar="FOLDER")
     watching.add_argument("--once", action="store_true", help="capture what is there, then stop")
     _add_submitter(watching)
-    watching.set_defaults(run="ledger.commands:run_watch")
+    watching.set_defaults(run="ledger.commands.node:run_watch")
 
     prove = subcommands.add_parser(
         "prove", help="write the bundle that proves an item's history, or one event"
@@ -72,13 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
     prove.add_argument("--event", action="store_true", help="ID is an eventID")
     prove.add_argument("--exact", action="store_true", help="under no other identifier of the same item")
     prove.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    prove.set_defaults(run="ledger.commands:run_prove")
+    prove.set_defaults(run="ledger.commands.node:run_prove")
 
     report = subcommands.add_parser("report", help="write the temperature report of an item as a PDF")
     report.add_argument("id", metavar="ID")
     report.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     report.add_argument("--lang", choices=get_args(Language), default="zh", help="default: %(default)s")
-    report.set_defaults(run="ledger.commands:run_report")
+    report.set_defaults(run="ledger.commands.node:run_report")
 
     export = subcommands.add_parser(
         "export", help="write a record of an item for an authority; exit code 1 when something is missing"
@@ -86,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("id", metavar="ID")
     export.add_argument("--profile", required=True, help="a record's name; a wrong one lists them all")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".json or .csv")
-    export.set_defaults(run="ledger.commands:run_export")
+    export.set_defaults(run="ledger.commands.node:run_export")
 
     verify = subcommands.add_parser(
         "verify", help="verify a bundle: exit code 0 verified, 1 refuted, 2 undetermined"
@@ -98,7 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
         "audit", help="check every event, record, root and anchor; exit code 1 when one is off"
     )
     auditing.add_argument("--offline", action="store_true", help="do not ask the chain")
-    auditing.set_defaults(run="ledger.chain_commands:run_audit")
+    auditing.set_defaults(run="ledger.commands.chain:run_audit")
 
     _add_archive(subcommands)
     _add_label(subcommands)
@@ -130,21 +129,21 @@ def _add_master_data(subcommands: "argparse._SubParsersAction[argparse.ArgumentP
     importing = actions.add_parser("import", help="import .json, .csv or .xlsx; with any fault nothing")
     importing.add_argument("file", type=Path, metavar="FILE")
     importing.add_argument("--dry-run", action="store_true", help="only say what would change")
-    importing.set_defaults(run="ledger.commands:run_masterdata_import")
+    importing.set_defaults(run="ledger.commands.node:run_masterdata_import")
     exporting = actions.add_parser("export", help="write all of it as .json, .csv or .xlsx")
     exporting.add_argument("file", type=Path, metavar="FILE")
-    exporting.set_defaults(run="ledger.commands:run_masterdata_export")
+    exporting.set_defaults(run="ledger.commands.node:run_masterdata_export")
 
 
 def _add_archive(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     archive = subcommands.add_parser("archive", help="take months of events out of PostgreSQL, and back")
     actions = archive.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the months, and which of them are archived")
-    listing.set_defaults(run="ledger.commands:run_archive_list")
+    listing.set_defaults(run="ledger.commands.node:run_archive_list")
     detach = actions.add_parser("detach", help="take a month's bodies out, into a table of their own")
-    detach.set_defaults(run="ledger.commands:run_archive_detach")
+    detach.set_defaults(run="ledger.commands.node:run_archive_detach")
     attach = actions.add_parser("attach", help="put a month back, whose table was restored")
-    attach.set_defaults(run="ledger.commands:run_archive_attach")
+    attach.set_defaults(run="ledger.commands.node:run_archive_attach")
     for action in (detach, attach):
         action.add_argument("month", metavar="MONTH", help="such as 2026-03, in UTC")
 
@@ -155,10 +154,10 @@ def _add_links(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     importing = actions.add_parser("import", help="import .json, .csv or .xlsx; with any fault nothing")
     importing.add_argument("file", type=Path, metavar="FILE")
     importing.add_argument("--dry-run", action="store_true", help="only say what would change")
-    _add_key(importing, "ledger.link_commands:run_import")
+    _add_key(importing, "ledger.commands.links:run_import")
     exporting = actions.add_parser("export", help="write all links of your party as .csv or .xlsx")
     exporting.add_argument("file", type=Path, metavar="FILE")
-    _add_key(exporting, "ledger.link_commands:run_export")
+    _add_key(exporting, "ledger.commands.links:run_export")
     put = actions.add_parser("put", help="register one link")
     for name in ("id", "link_type", "href", "title"):
         put.add_argument(name, metavar=name.upper())
@@ -168,13 +167,13 @@ def _add_links(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     put.add_argument(
         "--default", default="", metavar="KIND", help="defaultLink, or defaultLinkMulti for one of several"
     )
-    _add_key(put, "ledger.link_commands:run_put")
+    _add_key(put, "ledger.commands.links:run_put")
     listing = actions.add_parser("list", help="the links of an identifier, with their ids")
     listing.add_argument("id", metavar="ID")
-    listing.set_defaults(run="ledger.link_commands:run_list")
+    listing.set_defaults(run="ledger.commands.links:run_list")
     remove = actions.add_parser("remove", help="take a link away")
     remove.add_argument("link_id", metavar="LINK_ID")
-    _add_key(remove, "ledger.link_commands:run_remove")
+    _add_key(remove, "ledger.commands.links:run_remove")
 
 
 def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -210,7 +209,7 @@ def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
         default="Ed25519",
         help="of the key that signs (default: %(default)s)",
     )
-    label.set_defaults(run="ledger.commands:run_label")
+    label.set_defaults(run="ledger.commands.node:run_label")
     check = subcommands.add_parser(
         "check", help="check a label's signature offline: exit code 0 signed, 1 not signed, 2 not checked"
     )
@@ -218,7 +217,7 @@ def _add_label(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     check.add_argument(
         "--keys", type=Path, required=True, metavar="FILE", help="the list that GET /labels/keys gives"
     )
-    check.set_defaults(run="ledger.commands:run_check")
+    check.set_defaults(run="ledger.commands.node:run_check")
 
 
 def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -227,13 +226,13 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     new = actions.add_parser("new", help="order labels, and follow the job until it rests")
     new.add_argument("gtin", metavar="GTIN")
     new.add_argument("serial", metavar="SERIAL", help="the first one, e.g. SN00000001")
-    _add_order(new, "product-50x30", "ledger.print_commands:run_new")
+    _add_order(new, "product-50x30", "ledger.commands.printing:run_new")
     sscc = actions.add_parser("sscc", help="order labels with new SSCCs, and follow the job until it rests")
     sscc.add_argument("prefix", metavar="PREFIX", help="extension digit and GS1 company prefix, as 09506000")
     sscc.add_argument("--first", default="", metavar="REFERENCE", help="give no serial reference below it")
-    _add_order(sscc, "logistic-100x150", "ledger.print_commands:run_sscc")
+    _add_order(sscc, "logistic-100x150", "ledger.commands.printing:run_sscc")
     listing = actions.add_parser("list", help="the newest jobs of your party")
-    _add_key(listing, "ledger.print_commands:run_list")
+    _add_key(listing, "ledger.commands.printing:run_list")
     for action, meaning in (
         ("follow", "show a job's progress until it rests"),
         ("pause", "begin no further chunk"),
@@ -248,7 +247,7 @@ def _add_print(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
             steering.add_argument("--reason", required=True, help="it is recorded")
             steering.add_argument("--first", default="", metavar="SERIAL")
             steering.add_argument("--count", type=int, default=1, help="default: %(default)s")
-        _add_key(steering, f"ledger.print_commands:run_{action}")
+        _add_key(steering, f"ledger.commands.printing:run_{action}")
 
 
 def _add_order(parser: argparse.ArgumentParser, template: str, run: str) -> None:
@@ -277,14 +276,14 @@ def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
         "values", nargs="+", metavar="INDEX:TYPE=TEXT", help="e.g. 1:URL=https://maker.example"
     )
     register.add_argument("--overwrite", action="store_true", help="replace the record that is there")
-    _add_key(register, "ledger.record_commands:run_register")
+    _add_key(register, "ledger.commands.records:run_register")
     show = actions.add_parser("show", help="its values as JSON; hidden ones with the API key of who owns it")
     show.add_argument("id", metavar="ID")
     show.add_argument("--key", help="API key of a party that may speak for the identifier")
-    show.set_defaults(run="ledger.record_commands:run_show")
+    show.set_defaults(run="ledger.commands.records:run_show")
     delete = actions.add_parser("delete", help="delete a record; what it was stays proved")
     delete.add_argument("id", metavar="ID")
-    _add_key(delete, "ledger.record_commands:run_delete")
+    _add_key(delete, "ledger.commands.records:run_delete")
     importing = actions.add_parser(
         "import", help="put the records of a table (.csv, .xlsx): column id, and columns such as 1:URL"
     )
@@ -296,7 +295,7 @@ def _add_records(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
         "--wait", type=_minutes, default=60, metavar="MINUTES", help="for that node to answer (default: 60)"
     )
     importing.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    _add_key(importing, "ledger.record_commands:run_import")
+    _add_key(importing, "ledger.commands.records:run_import")
 
 
 def _add_resolve(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -304,7 +303,7 @@ def _add_resolve(subcommands: "argparse._SubParsersAction[argparse.ArgumentParse
         "resolve", help="what any registered identifier leads to, and whether that is proven"
     )
     resolve.add_argument("id", metavar="ID", help="an identifier of any scheme, of any node")
-    resolve.set_defaults(run="ledger.record_commands:run_resolve")
+    resolve.set_defaults(run="ledger.commands.records:run_resolve")
 
 
 def _minutes(text: str) -> int:
@@ -331,20 +330,20 @@ def _add_registry(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     ):
         listing = actions.add_parser(action, help=meaning)
         listing.add_argument("--scheme", choices=_SCHEME_NAMES, help="of this scheme only")
-        listing.set_defaults(run=f"ledger.registry_commands:run_{action}")
+        listing.set_defaults(run=f"ledger.commands.registry:run_{action}")
     show = _add_prefix(actions, "show", "all that is registered of a prefix, and its history")
-    show.set_defaults(run="ledger.registry_commands:run_show")
+    show.set_defaults(run="ledger.commands.registry:run_show")
     rebuild = actions.add_parser(
         "rebuild", help="drop the copy in the database and read it from the chain again"
     )
-    rebuild.set_defaults(run="ledger.registry_commands:run_rebuild")
+    rebuild.set_defaults(run="ledger.commands.registry:run_rebuild")
 
     contracts = actions.add_parser("contracts", help="the setting with which another node joins this ledger")
-    contracts.set_defaults(run="ledger.registry_commands:run_contracts")
+    contracts.set_defaults(run="ledger.commands.registry:run_contracts")
     admit = actions.add_parser("admit", help="open the log of a node that joins the contracts of this one")
     admit.add_argument("origin", metavar="ORIGIN", help="the SUYUAN_ORIGIN of that node")
     admit.add_argument("account", metavar="ACCOUNT", help="its chain account, 0x...")
-    admit.set_defaults(run="ledger.registry_commands:run_admit")
+    admit.set_defaults(run="ledger.commands.registry:run_admit")
 
     allocate = _add_change(actions, "allocate", "give a prefix below one of yours to a party")
     delegate = _add_change(actions, "delegate", "let another account act for a prefix of yours")
@@ -396,7 +395,7 @@ def _add_change(
         metavar="PARTY",
         help="sign with keys/parties/PARTY.key (default: the operator)",
     )
-    parser.set_defaults(run=f"ledger.registry_commands:run_{action}")
+    parser.set_defaults(run=f"ledger.commands.registry:run_{action}")
     return parser
 
 
@@ -408,10 +407,10 @@ def _add_keys(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add.add_argument("role", choices=get_args(Role))
     add.add_argument("--name", help="the party's name, for a new party")
     add.add_argument("--account", help="the new party's chain account, 0x...; it can then own prefixes")
-    add.set_defaults(run="ledger.commands:run_keys_add")
+    add.set_defaults(run="ledger.commands.node:run_keys_add")
     revoke = actions.add_parser("revoke", help="end an API key")
     revoke.add_argument("key", metavar="KEY")
-    revoke.set_defaults(run="ledger.commands:run_keys_revoke")
+    revoke.set_defaults(run="ledger.commands.node:run_keys_revoke")
 
 
 def _add_action(
@@ -435,7 +434,7 @@ def _add_carriers(subcommands: "argparse._SubParsersAction[argparse.ArgumentPars
     carriers = subcommands.add_parser("carriers", help="devices that bear identifiers: enrol, keys, bindings")
     actions = carriers.add_subparsers(required=True, metavar="ACTION")
 
-    action = partial(_add_action, actions, "ledger.carrier_commands")
+    action = partial(_add_action, actions, "ledger.commands.carriers")
     action("enrol", "enrol the device that a JSON file describes").add_argument(
         "file", type=Path, metavar="FILE"
     )
@@ -464,7 +463,7 @@ def _add_alarms(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
     alarms = subcommands.add_parser("alarms", help="alarms of the cold chain: who is told, acknowledging")
     actions = alarms.add_subparsers(required=True, metavar="ACTION")
 
-    action = partial(_add_action, actions, "ledger.alarm_commands")
+    action = partial(_add_action, actions, "ledger.commands.alarms")
     listing = action("list", "the alarms of your party that nobody acknowledged, the newest first")
     listing.add_argument("--all", action="store_true", help="acknowledged ones too")
     action("show", "one alarm, with who was told of it and every try", "alarm")

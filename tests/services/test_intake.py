@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from ledger.capture import capture
-from ledger.commands import capture_here
+from ledger.commands.node import capture_here
 from ledger.domain.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from ledger.intake import (
     EVENTS_A_PIECE,

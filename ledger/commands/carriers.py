@@ -20,7 +20,7 @@ from ledger.carriers import (
     revoke_carrier,
     rotate_key,
 )
-from ledger.commands import demo_key, opened_store
+from ledger.commands.node import demo_key, opened_store
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, NotFound
 from ledger.logger_import import import_file

@@ -7,7 +7,7 @@ import argparse
 
 import ganache
 from ledger.audit import audit
-from ledger.commands import opened_store
+from ledger.commands.node import opened_store
 from ledger.config import Settings
 from ledger.setup import Account, connect_chain, operator_account
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.client import Client
-from ledger.commands import demo_key, opened_node
+from ledger.commands.node import demo_key, opened_node
 from ledger.config import Settings
 from ledger.domain.errors import Invalid, LedgerError
 from ledger.domain.identifiers import parse_identifier

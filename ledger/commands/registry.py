@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ledger.chain import RegistryWriter, account_of, node_id
-from ledger.chain_commands import running_account
-from ledger.commands import account_bytes, opened_store
+from ledger.commands.chain import running_account
+from ledger.commands.node import account_bytes, opened_store
 from ledger.config import Settings
 from ledger.domain.errors import ChainUnavailable, Invalid, NotFound
 from ledger.domain.registry import NO_LOG, NO_NODE, Change, Registered, RegistryState, tenures

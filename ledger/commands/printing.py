@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ledger.commands import demo_key, opened_node
+from ledger.commands.node import demo_key, opened_node
 from ledger.domain.print_job import PrintJob
 from ledger.label import parse_fields
 from ledger.node import Node

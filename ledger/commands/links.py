@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ledger.commands import demo_key, opened_node
+from ledger.commands.node import demo_key, opened_node
 from ledger.domain.links import parse_anchor, shorten_link_type
 from ledger.links import LinkRow, export_links, link_rows, put_links, read_link_file, remove_link
 from ledger.node import Node

@@ -15,7 +15,7 @@ from ledger.alarms import (
     remove_policy,
     telling_views,
 )
-from ledger.carrier_commands import as_party, read_json_object
+from ledger.commands.carriers import as_party, read_json_object
 from ledger.domain.cold_chain.excursion_event import time_text
 from ledger.ports import AlarmRecord
 
