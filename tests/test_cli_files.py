@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger import commands
 from ledger.cli import main
+from ledger.commands import node as commands
 from ledger.store import open_store
 from tests.api.conftest import serving
 from tests.chain.nodes import Anvil
