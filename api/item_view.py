@@ -207,8 +207,7 @@ def _temperature(history: ItemHistory, c: Context) -> TemperatureView | None:
         ExcursionView(
             show_span(reading), show_time(reading.time, entry), show_place(entry, c).text, show_via(entry, c)
         )
-        for entry in history.entries
-        for reading in entry.excursions
+        for entry, reading in history.excursions
     )
     if not readings and not excursions:
         return None

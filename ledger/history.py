@@ -23,6 +23,7 @@ from ledger.domain.records import RECORD_CHANGE
 from ledger.domain.temperature import (
     Reading,
     TemperatureRange,
+    find_distinct,
     find_excursions,
     find_readings,
     parse_range,
@@ -101,6 +102,12 @@ class ItemHistory:
     def verdict(self) -> Verdict:
         """The worst of all verdicts: one refuted history refutes the whole."""
         return max((proof.verdict for proof in self.proofs), key=lambda verdict: _BADNESS[type(verdict)])
+
+    @property
+    def excursions(self) -> list[tuple[TimelineEntry, Reading]]:
+        """Each excursion once, with the entry that tells most of it."""
+        told = [(entry, reading) for entry in self.entries for reading in entry.excursions]
+        return [told[place] for place in find_distinct([reading for _, reading in told])]
 
     @property
     def waiting(self) -> int:

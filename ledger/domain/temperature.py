@@ -48,13 +48,15 @@ class TemperatureRange:
 class Reading:
     """The coldest and the warmest that one sensor report names, and when that was.
 
-    `is_alarm`: whoever watched says that it was not allowed (EPCIS 2.0, 7.3.7.2, `exception`).
+    `is_alarm`: whoever watched says that it was not allowed (EPCIS 2.0, 7.3.7.2, `exception`). `window`: of
+    which sensor, from when to when; None where the report does not say all three.
     """
 
     celsius_min: Decimal
     celsius_max: Decimal
     time: datetime
     is_alarm: bool = False
+    window: tuple[str, datetime, datetime] | None = None
 
 
 def parse_range(details: Mapping[str, str]) -> TemperatureRange | None:
@@ -73,7 +75,13 @@ def find_readings(event: Event) -> tuple[Reading, ...]:
     without a time of its own has that of its sensor element, and else that of the event.
     """
     return tuple(
-        Reading(min(celsius), max(celsius), _time_of(report, element, event), report.exception == _ALARM)
+        Reading(
+            min(celsius),
+            max(celsius),
+            _time_of(report, element, event),
+            report.exception == _ALARM,
+            _window_of(report, element),
+        )
         for element in event.sensor_elements
         for report in element.reports
         if report.type == "Temperature" and (celsius := _values(report))
@@ -83,6 +91,32 @@ def find_readings(event: Event) -> tuple[Reading, ...]:
 def find_excursions(readings: Sequence[Reading], allowed: TemperatureRange | None) -> tuple[Reading, ...]:
     """Those of `readings` that are alarms, or left the range at either end."""
     return tuple(r for r in readings if r.is_alarm or (allowed is not None and not _is_in(r, allowed)))
+
+
+def find_distinct(excursions: Sequence[Reading]) -> tuple[int, ...]:
+    """The places, in order, of those of `excursions` that count; the others tell of one that is counted.
+
+    Of one sensor's reports that begin together the longest counts, as what began is reported when it is over
+    again; and not one that holds the window of another, as what sums up hours holds what happened in them.
+    """
+    longest: dict[tuple[str, datetime], int] = {}
+    for place, excursion in enumerate(excursions):
+        if excursion.window:
+            sensor, began, ended = excursion.window
+            before = excursions[longest.setdefault((sensor, began), place)].window
+            if before and ended > before[2]:
+                longest[sensor, began] = place
+    kept = set(longest.values())
+    windows = [window for place in kept if (window := excursions[place].window)]
+    kept = {place for place in kept if not any(_holds_other(excursions[place], w) for w in windows)}
+    return tuple(p for p, excursion in enumerate(excursions) if p in kept or excursion.window is None)
+
+
+def _holds_other(excursion: Reading, other: tuple[str, datetime, datetime]) -> bool:
+    if excursion.window is None or excursion.window == other:
+        return False
+    sensor, began, ended = excursion.window
+    return sensor == other[0] and began <= other[1] and other[2] <= ended
 
 
 def _is_in(reading: Reading, allowed: TemperatureRange) -> bool:
@@ -137,3 +171,11 @@ def _time_of(report: SensorReport, element: SensorElement, event: Event) -> date
     metadata = element.metadata
     measured = metadata and (metadata.time or metadata.end_time or metadata.start_time)
     return report.time or measured or event.event_time
+
+
+def _window_of(report: SensorReport, element: SensorElement) -> tuple[str, datetime, datetime] | None:
+    metadata = element.metadata
+    if metadata is None or metadata.start_time is None or metadata.end_time is None:
+        return None
+    sensor = report.device_id or metadata.device_id
+    return (sensor, metadata.start_time, metadata.end_time) if sensor else None

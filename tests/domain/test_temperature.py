@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,6 +8,7 @@ from ledger.domain.events import ObjectEvent, SensorElement, SensorMetadata, Sen
 from ledger.domain.temperature import (
     Reading,
     TemperatureRange,
+    find_distinct,
     find_excursions,
     find_readings,
     parse_range,
@@ -82,6 +83,32 @@ def test_an_alarm_is_an_excursion_whatever_the_product_allows() -> None:
     )
     assert find_excursions(warm + unclear, None) == warm
     assert find_excursions(warm, TemperatureRange(None, Decimal(20))) == warm
+
+
+def reported(sensor: str | None, minutes: tuple[int, int] | None) -> Reading:
+    """A reading of 9.5 °C in a window of minutes past eight."""
+    started, ended = (EIGHT + timedelta(minutes=m) for m in minutes) if minutes else (None, None)
+    metadata = SensorMetadata(device_id=sensor, start_time=started, end_time=ended)
+    (found,) = find_readings(
+        event(SensorReport(type="Temperature", value=Decimal("9.5"), uom="CEL"), metadata)
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("windows", "counted"),
+    [
+        ([("a", (5, 5)), ("a", (5, 45)), ("a", (5, 45)), ("a", (0, 60))], (1,)),
+        ([("a", (5, 15)), ("a", (30, 40)), ("a", (0, 60))], (0, 1)),
+        ([("a", (5, 15)), ("b", (5, 15)), ("b", (10, 20))], (0, 1, 2)),
+        ([("a", None), ("a", None), (None, (5, 15)), (None, (5, 15))], (0, 1, 2, 3)),
+    ],
+    ids=["told_when_it_began_and_ended", "summed_up", "other_sensors_and_times", "nobody_says_of_what"],
+)
+def test_reports_of_one_excursion_count_once(
+    windows: list[tuple[str | None, tuple[int, int] | None]], counted: tuple[int, ...]
+) -> None:
+    assert find_distinct([reported(*window) for window in windows]) == counted
 
 
 def test_a_product_without_a_range_has_none() -> None:
