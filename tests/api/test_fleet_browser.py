@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -117,6 +118,9 @@ def test_each_state_is_its_own_and_an_alarm_is_acknowledged(
     expect(page.locator(f"tr[id='{Fleet.id_of('idle')}']")).to_contain_text("21 °C")
 
     expect(page.locator("#alarm-list > li")).to_have_count(1)
+    expect(page.get_by_role("link", name=SSCC).first).to_have_attribute(
+        "href", f"/shipment?id={quote(SSCC, safe='')}"
+    )
     page.get_by_role("button", name="Acknowledge: Temperature out of range, 9.5 °C at worst").click()
     page.get_by_label("Your name").fill("李梅")
     # What comes meanwhile is shown, and what somebody is writing stays.

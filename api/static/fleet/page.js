@@ -163,7 +163,8 @@ function newAlarm(id) {
   const place = element("div", "", "form");
   place.append(open);
   open.addEventListener("click", () => place.replaceChildren(form(id, () => place.replaceChildren(open))));
-  item.append(element("p", "", "what"), element("p", "", "code"), element("p", "", "note"), place);
+  item.append(element("p", "", "what"), element("p", "", "where"), element("p", "", "note"), place);
+  item.children[1].append(element("a", "", "code"));
   return item;
 }
 
@@ -173,7 +174,8 @@ function describe(item, alarm, now_ms) {
   const value = alarm.value == null ? "–" : valueOf({ value: alarm.value, unit });
   const quantity = alarm.quantity ? say(`quantity_${alarm.quantity}`) : "";
   what.textContent = alarm.kind === "no_data" ? say("fleet_silence") : say("fleet_excursion", { quantity, value });
-  to.textContent = alarm.to;
+  to.firstChild.textContent = alarm.to;
+  to.firstChild.href = `/shipment?${new URLSearchParams({ id: alarm.to })}`;
   const words = [say("fleet_since", { time: clock.format(alarm.began_ms) }), say(`fleet_state_${alarm.state}`), [alarm.profile, alarm.rule].filter(Boolean).join(" "), alarm.carrier];
   more.textContent = words.filter(Boolean).join(" · ");
   item.classList.toggle("ended", alarm.state !== "lasting");

@@ -17,7 +17,7 @@ let quantity = "temperature";
 let asking = null; // the request under way
 let rest = 0;
 
-$("key").value = sessionStorage.getItem("links-key") ?? localStorage.getItem("scan-key") ?? "";
+$("key").value = sessionStorage.getItem("links-key") ?? sessionStorage.getItem("fleet-key") ?? localStorage.getItem("scan-key") ?? "";
 
 function tell(text, isBad = false) {
   $("message").textContent = text;
