@@ -20,7 +20,7 @@ from tests.carriers import LOGGER, degrees, reported
 from tests.store.test_carriers import ONE, TRUCK, TWO
 from tests.store.test_database import statements
 from tests.store.test_parties import CARRIER, MAKER
-from tests.store.test_queries import rows_looked_at
+from tests.store.test_queries import explain, rows_looked_at
 
 
 @pytest.fixture
@@ -195,3 +195,22 @@ def test_messages_of_before_there_were_months_are_all_there_after(
     found = store.telemetry_between(LOGGER, 0, MARCH.next.start_ms, limit=9)
     assert found == [m for m, _ in sorted(sent, key=lambda each: each[1])]
     store.close()
+
+
+def test_a_time_is_looked_for_in_the_months_from_then_on_and_by_index(
+    filled: SqlStore, store_url: str
+) -> None:
+    for n in range(6):
+        came_ms = Month(2026, n + 1).start_ms + 600_000  # clocks may differ by half of that
+        filled.add_telemetry([message(n, came_ms, 4)], {}, came_ms)
+    may = Month(2026, 5).start_ms + 600_000
+    with statements() as sent:
+        (found,) = filled.telemetry_between(LOGGER, may, may + 1, limit=9)
+        filled.seal_of(LOGGER, 3)
+    assert found.sequence == 4
+    with filled.reading() as connection:
+        plans = [" ".join(explain(connection, statement, given)) for statement, given in sent]
+    assert not any("Seq Scan on telemetry_2026" in plan for plan in plans)
+    if store_url.startswith("postgresql"):
+        asked = [{f"{n:02}" for n in range(1, 13) if f"telemetry_2026_{n:02}" in plan} for plan in plans]
+        assert asked == [{"05", "06"}, {f"{n:02}" for n in range(1, 7)}]
