@@ -56,6 +56,7 @@ class Sizes:
     documents: int = 90
     events_per_document: int = 100
     connections: int = 4
+    api_workers: int = 2  # processes that answer on PostgreSQL; on SQLite more than one gain nothing
     naive_txs: int = 150
     repeats: int = 5
 
@@ -67,7 +68,9 @@ class Capture:
     events_per_second: float
     links_per_second: float
     api_cpu_ms_per_event: float
-    database_cpu_ms_per_event: float  # of PostgreSQL's processes; SQLite is in the API's
+    database_cpu_ms_per_event: float  # of PostgreSQL's processes; SQLite is in the others'
+    worker_cpu_ms_per_event: float
+    rest_cpu_ms_per_event: float  # chain, deliverer and client
     seconds_until_anchored: float  # from the last acknowledgement
 
 
@@ -124,7 +127,13 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
         folder.chmod(0o711)  # PostgreSQL runs as a user of its own
         url = postgres_url(folder / "postgresql", stack) if database == "PostgreSQL" else ""
         port, chain_port = _free_ports()
-        settings = Settings(data_dir=folder / "node", database_url=url, port=port, chain_port=chain_port)
+        settings = Settings(
+            data_dir=folder / "node",
+            database_url=url,
+            port=port,
+            chain_port=chain_port,
+            api_workers=sizes.api_workers if url else 1,
+        )
         running = start_node(settings, stack, say)
         start_helpers(settings, stack)
         store = running.node.store
@@ -150,7 +159,7 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
             int(json.loads((CONTRACTS_DIR / "gas" / "TraceLog.json").read_text())[_GAS_AT_A_MILLION]),
             store.log_size(),
             {
-                "API": peak_memory_mib(running.apis[0].process.pid),
+                "API": sum(peak_memory_mib(api.process.pid) for api in running.apis),
                 "anchor worker": peak_memory_mib(running.worker.process.pid),
                 "embedded chain": peak_memory_mib(_find_chain()),
             },
@@ -164,30 +173,29 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
 
 def _capture(bench: _Bench, document_count: int, kind: Kind) -> Capture:
     binding, epcs_per_event = kind
-    sizes, store, api = bench.sizes, bench.store, bench.running.apis[0].process.pid
+    sizes, store = bench.sizes, bench.store
     documents = make_documents(bench.serials, document_count, sizes.events_per_document, epcs_per_event)
     if binding == "XML":
         documents = [to_xml(document) for document in documents]
     events = document_count * sizes.events_per_document
-    size_before, cpu_before, database_before = (
-        store.log_size(),
-        cpu_seconds(api),
-        _database_cpu_seconds(bench),
-    )
+    size_before, before = store.log_size(), _read_cpu(bench)
     port = bench.running.node.settings.port
     seconds = bench.client.submit(send_documents, port, bench.api_key, documents, sizes.connections).result()
     acknowledged = time.perf_counter()
-    cpu, database_cpu = cpu_seconds(api) - cpu_before, _database_cpu_seconds(bench) - database_before
     if store.log_size() != size_before + events:
         raise RuntimeError(f"sent {events} events, the log grew by {store.log_size() - size_before}")
     _wait_for("the anchor", lambda: _anchored_size(store) == store.log_size())
+    anchored = time.perf_counter()
+    spent = {name: 1000 * (cpu - before[name]) / events for name, cpu in _read_cpu(bench).items()}
     links_per_event = epcs_per_event + 1  # the lot
     return Capture(
         events_per_second=events / seconds,
         links_per_second=events * links_per_event / seconds,
-        api_cpu_ms_per_event=1000 * cpu / events,
-        database_cpu_ms_per_event=1000 * database_cpu / events,
-        seconds_until_anchored=time.perf_counter() - acknowledged,
+        api_cpu_ms_per_event=spent["API"],
+        database_cpu_ms_per_event=spent["database"],
+        worker_cpu_ms_per_event=spent["worker"],
+        rest_cpu_ms_per_event=spent["rest"],
+        seconds_until_anchored=anchored - acknowledged,
     )
 
 
@@ -229,6 +237,19 @@ def _database_cpu_seconds(bench: _Bench) -> float:
     if bench.postmaster is None:
         return 0.0
     return sum(map(cpu_seconds, (bench.postmaster, *find_children(bench.postmaster))))
+
+
+def _read_cpu(bench: _Bench) -> dict[str, float]:
+    """Seconds of processor time that each part of the node has taken."""
+    apis = {api.process.pid for api in bench.running.apis}
+    worker = bench.running.worker.process.pid
+    rest = find_children().keys() - apis - {worker, bench.postmaster}
+    return {
+        "API": sum(map(cpu_seconds, apis)),
+        "worker": cpu_seconds(worker),
+        "database": _database_cpu_seconds(bench),
+        "rest": sum(map(cpu_seconds, rest)),
+    }
 
 
 def _others_cpu_seconds(bench: _Bench) -> float:

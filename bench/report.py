@@ -78,6 +78,8 @@ _CAPTURE: tuple[tuple[str, int, Callable[[Capture], float]], ...] = (
     ("captured, links/s", 0, lambda capture: capture.links_per_second),
     ("processor time of the API, ms/event", 2, lambda capture: capture.api_cpu_ms_per_event),
     ("processor time of PostgreSQL, ms/event", 2, lambda capture: capture.database_cpu_ms_per_event),
+    ("processor time of the anchor worker, ms/event", 2, lambda capture: capture.worker_cpu_ms_per_event),
+    ("processor time of the rest, ms/event", 2, lambda capture: capture.rest_cpu_ms_per_event),
     ("captured for each second of the API's processor time", 0, _per_cpu_second),
     (
         "from the last event captured until it is anchored, s",
