@@ -63,6 +63,26 @@ def test_the_root_forgets_order_and_batches(pairs: dict[bytes, bytes], random: o
     assert rebuilt == shelf
 
 
+@settings(max_examples=50, deadline=None)
+@given(maps, near_keys)
+def test_what_a_map_holds_is_found_and_no_tile_is_believed(
+    pairs: dict[bytes, bytes], stranger: bytes
+) -> None:
+    shelf = TileShelf()
+    root = shelf.set(pairs)
+    found = item_map.find([*pairs, stranger], root, shelf.read)
+    assert found.values == pairs
+    assert found.tiles == shelf
+    with pytest.raises(Invalid):
+        item_map.find([], b"\xff" * 32, shelf.read)
+    for prefix, tile in shelf.items():
+        without = TileShelf({p: t for p, t in shelf.items() if p != prefix})
+        changed = TileShelf(shelf | {prefix: Tile((*tile.children[:-1], Leaf(bytes(32), bytes(32))))})
+        for damaged in (without, changed):
+            with pytest.raises(Invalid, match="map tile"):
+                item_map.find(pairs, root, damaged.read)
+
+
 @settings(max_examples=100, deadline=None)
 @given(maps, near_keys)
 def test_every_key_present_or_absent_is_proved(pairs: dict[bytes, bytes], stranger: bytes) -> None:
