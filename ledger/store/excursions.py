@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -72,9 +72,7 @@ class Excursions(Database):
     """The part of `Store` about watched bindings."""
 
     def due_watches(self, *, limit: int) -> list[WatchedBinding]:
-        return self._watches(
-            _watched.where(_WATCH.dirty_ms.is_not(None)).order_by(_WATCH.dirty_ms).limit(limit)
-        )
+        return self._watches(_due_watches(limit))
 
     def watches(self, carrier_id: str, *, limit: int) -> list[WatchedBinding]:
         query = _watched.where(_WATCH.carrier_id == carrier_id).order_by(_WATCH.from_ms.desc())
@@ -145,12 +143,10 @@ class Excursions(Database):
 
     def excursion_events(self, carrier_id: str, from_ms: int) -> list[ExcursionEvent]:
         query = select(tables.excursion_event).where(*_at(_EVENT, (carrier_id, from_ms)))
-        return self._excursion_events(query)
+        return self._excursion_events(query.order_by(_EVENT.number))
 
     def due_excursion_events(self, *, limit: int) -> list[ExcursionEvent]:
-        return self._excursion_events(
-            select(tables.excursion_event).where(_EVENT.state == "due").limit(limit)
-        )
+        return self._excursion_events(_due_events(limit))
 
     def finish_excursion_event(self, number: int, state: ExcursionState, problem: str = "") -> None:
         with self.writing() as connection:
@@ -165,7 +161,19 @@ class Excursions(Database):
 
     def _excursion_events(self, query: Select[Any]) -> list[ExcursionEvent]:
         with self.reading() as connection:
-            return [_event(row) for row in connection.execute(query.order_by(_EVENT.number))]
+            return [_event(row) for row in connection.execute(query)]
+
+
+# These two are asked several times a second: putting them together cost more than running them.
+@cache
+def _due_watches(limit: int) -> Select[Any]:
+    return _watched.where(_WATCH.dirty_ms.is_not(None)).order_by(_WATCH.dirty_ms).limit(limit)
+
+
+@cache
+def _due_events(limit: int) -> Select[Any]:
+    due = select(tables.excursion_event).where(_EVENT.state == "due")
+    return due.order_by(_EVENT.number).limit(limit)
 
 
 def begin_watch(connection: Connection, binding: Binding, profile: str, silent_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
@@ -54,8 +55,7 @@ class PrintJobs(Database):
         return self._print_jobs(query)
 
     def active_print_jobs(self, *, limit: int) -> list[PrintJob]:
-        active = _JOB.state.in_(("waiting", "printing", "recording"))
-        return self._print_jobs(_all.where(active).order_by(_JOB.created_ms, _JOB.job_id).limit(limit))
+        return self._print_jobs(_active(limit))
 
     def change_print_job(self, before: PrintJob, after: PrintJob) -> PrintJob:
         changed = replace(after, revision=before.revision + 1)
@@ -75,6 +75,12 @@ class PrintJobs(Database):
     def _print_jobs(self, query: Select[Any]) -> list[PrintJob]:
         with self.reading() as connection:
             return [_to_job(row) for row in connection.execute(query)]
+
+
+@cache  # asked ten times a second: putting it together cost more than running it
+def _active(limit: int) -> Select[Any]:
+    active = _JOB.state.in_(("waiting", "printing", "recording"))
+    return _all.where(active).order_by(_JOB.created_ms, _JOB.job_id).limit(limit)
 
 
 def _sharing(job: PrintJob) -> Select[Any]:
