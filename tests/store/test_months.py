@@ -273,7 +273,7 @@ def test_bodies_of_many_months_are_found_by_index(
         query = parse_query(QUERIES[name], PREFIXES)
         with statements() as sent:
             found = store.find_events(query, size=240, limit=240)
-        with store.reading() as connection:
+        with store.writing() as connection:  # not `reading`: what `explain` sets holds for a transaction
             plan = [step for statement, given in sent for step in explain(connection, statement, given)]
     assert len(partitions_in(plan)) == 12
     assert not any("Seq Scan" in step for step in plan), plan
