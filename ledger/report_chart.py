@@ -63,7 +63,7 @@ class Wording:
 
 
 class Chart:
-    """One quantity of the whole shipment, 190 points high below the cursor of the paper."""
+    """One quantity of the whole shipment, 198 points high below the cursor of the paper."""
 
     def __init__(self, paper: Paper, shipment: Shipment, quantity: Quantity, words: Wording) -> None:
         self._paper = paper
@@ -72,14 +72,14 @@ class Chart:
         self._words = words
         self._stretches = [stretch for stretch in shipment.stretches if quantity in stretch.series]
         self._left, self._right = MARGIN + 30, MARGIN + INNER - 4
-        self._top, self._bottom = paper.y + 18, paper.y + 190
+        self._top, self._bottom = paper.y + 26, paper.y + 198
         self._low, self._high = self._range()
 
     def draw(self) -> None:
         paper, words = self._paper, self._words
         width, height = self._right - self._left, self._bottom - self._top
         unit = QUANTITIES[self._quantity].symbol
-        paper.put(MARGIN, self._top - 18, f"{words.say(self._quantity)} {unit}".strip(), 8, colour=GREY)
+        paper.put(MARGIN, self._top - 26, f"{words.say(self._quantity)} {unit}".strip(), 8, colour=GREY)
         paper.clip(self._left, self._top, width, height)
         for stretch in self._stretches:
             self._ground(stretch)
