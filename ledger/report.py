@@ -154,7 +154,7 @@ class _Pages:
     def _curves(self) -> None:
         measured = [quantity for stretch in self._shipment.stretches for quantity in stretch.series]
         for quantity in dict.fromkeys(measured):
-            self._section("curve", 235)
+            self._section("curve", 243)
             Chart(self.paper, self._shipment, quantity, self._words).draw()
 
     def _excursions(self) -> None:
