@@ -30,7 +30,7 @@ def test_a_scanned_vial_is_told_with_its_verdict_and_its_excursion(demo: Demo) -
     assert item["uri"] == demo.highlights.vial
     assert item["name"] == "Influenza vaccine (split virion), vial"
     assert item["verdict"]["kind"] == "verified"
-    assert item["verdict"]["sentence"].startswith("All 4 events")
+    assert item["verdict"]["sentence"].startswith("All 6 events")
     assert item["cold_chain"]["state"] == "out_of_range"
 
 
