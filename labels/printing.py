@@ -117,16 +117,16 @@ def _place(box: SymbolBox, dpi: int) -> PrintedSymbol:
 
 def _draw(symbol: Symbol, module: int, row_height: int) -> bytes:
     """The rows of dots of a symbol whose rows are `row_height` dots high."""
-    widened = _widened(module)
-    stride, row_bytes = (symbol.columns + 7) // 8, (symbol.columns * module + 7) // 8
-    parts = []
-    for start in range(0, len(symbol.bits), stride):
-        row = b"".join([widened[byte] for byte in symbol.bits[start : start + stride]])[:row_bytes]
-        parts.append(row * row_height)
-    return b"".join(parts)
+    wide = bytearray(len(symbol.bits) * module)
+    for number, part in enumerate(_widened(module)):
+        wide[number::module] = symbol.bits.translate(part)
+    stride, row_bytes = (symbol.columns + 7) // 8 * module, (symbol.columns * module + 7) // 8
+    rows = [wide[start : start + row_bytes] * row_height for start in range(0, len(wide), stride)]
+    return b"".join(rows)
 
 
 @cache
 def _widened(times: int) -> tuple[bytes, ...]:
-    """Each byte with every bit of it written so many times."""
-    return tuple(int("".join(bit * times for bit in f"{byte:08b}"), 2).to_bytes(times) for byte in range(256))
+    """Tables: the first, second ... byte of what a byte is when every bit of it is written so many times."""
+    wide = [int("".join(bit * times for bit in f"{byte:08b}"), 2).to_bytes(times) for byte in range(256)]
+    return tuple(bytes(each[number] for each in wide) for number in range(times))

@@ -39,6 +39,7 @@ def _draw_bar(bar: BarBox, scale: float) -> str:
     return f"^FO{left},{top}^GB{width},{height},{min(width, height)}^FS"
 
 
+@lru_cache(maxsize=1024)  # most texts of a job stand in the same place on every label
 def _draw_text(text: TextBox, scale: float) -> str:
     left, top = line_corner(text, scale)
     # ^FR turns the dots below over: white letters on a black bar.
@@ -55,7 +56,7 @@ def _field(left: int, top: int, bands: tuple[tuple[int, str], ...], mode: str = 
     return "".join([f"^FO{left},{top + below}{mode}{graphic}^FS" for below, graphic in bands])
 
 
-@lru_cache(maxsize=1024)  # most texts of a job are the same on every label
+@lru_cache(maxsize=1024)
 def _line_bands(text: str, em_dots: float, bold: bool) -> tuple[tuple[int, str], ...]:
     mask = line_mask(text, em_dots, bold)
     return _bands(mask.tobytes(), (mask.width + 7) // 8)
