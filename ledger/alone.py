@@ -28,3 +28,14 @@ def run_alone(
         except LedgerError as error:
             logger.error("%s", error)
         stop.wait(rest_seconds)
+
+
+def repeat(turn: Callable[[], bool], *, poll_seconds: float) -> Callable[[threading.Event], None]:
+    """Work in turns until it is stopped, with a rest of `poll_seconds` after one that found nothing."""
+
+    def work(stop: threading.Event) -> None:
+        while not stop.is_set():
+            if not turn():
+                stop.wait(poll_seconds)
+
+    return work

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final
 
-from ledger.alone import run_alone
+from ledger.alone import repeat, run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.alarms import Alarm, excursion_alarm, measured_until
@@ -87,12 +87,8 @@ class Watcher:
     def run(self, stop: threading.Event) -> None:
         """Watch until `stop` is set; waits while another process watches on this database."""
         hold = self._node.store.hold_watch_lock
-        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
-
-    def _run_alone(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            if not self.turn():
-                stop.wait(_POLL_SECONDS)
+        work = repeat(self.turn, poll_seconds=_POLL_SECONDS)
+        run_alone(hold, work, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def turn(self) -> bool:
         """Fold some bindings and capture some events; whether there was anything to do."""

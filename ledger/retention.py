@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from ledger.alone import run_alone
+from ledger.alone import repeat, run_alone
 from ledger.domain.cold_chain.calm import fold_all
 from ledger.domain.cold_chain.seal import seal_root
 from ledger.domain.cold_chain.watch import Watch
@@ -47,12 +47,8 @@ class Retention:
     def run(self, stop: threading.Event) -> None:
         """Remove until `stop` is set; waits while another process does on this database."""
         hold = self._node.store.hold_retention_lock
-        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
-
-    def _run_alone(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            if not self.turn():
-                stop.wait(_POLL_SECONDS)
+        work = repeat(self.turn, poll_seconds=_POLL_SECONDS)
+        run_alone(hold, work, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def turn(self) -> bool:
         """Withhold some seals or remove some messages; whether to go on at once."""

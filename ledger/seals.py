@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from ledger.alone import run_alone
+from ledger.alone import repeat, run_alone
 from ledger.capture import capture
 from ledger.carriers import get_carrier
 from ledger.domain.canonical_json import JsonValue
@@ -51,12 +51,8 @@ class Sealer:
     def run(self, stop: threading.Event) -> None:
         """Seal until `stop` is set; waits while another process seals on this database."""
         hold = self._node.store.hold_seal_lock
-        run_alone(hold, self._run_alone, stop, rest_seconds=_REST_SECONDS, logger=logger)
-
-    def _run_alone(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            if not self.turn():
-                stop.wait(_POLL_SECONDS)
+        work = repeat(self.turn, poll_seconds=_POLL_SECONDS)
+        run_alone(hold, work, stop, rest_seconds=_REST_SECONDS, logger=logger)
 
     def turn(self) -> bool:
         """Seal for some carriers, capture some seals; whether there was anything to do."""
