@@ -87,8 +87,7 @@ def _capture(
     all_new: bool = False,
 ) -> tuple[CaptureJob, list[StoredEvent]]:
     """The job, and the events of the document that now stand in the log."""
-    spelled = document.company_prefixes
-    drafts = [_draft(pointer, event, spelled.get(pointer, frozenset())) for pointer, event in document.events]
+    drafts = _draft(document)
     may_speak = speaker(node, submitter)
     foreign = _find_foreign(node, submitter, may_speak, drafts)
     if error_behaviour == "rollback":
@@ -186,25 +185,45 @@ def _errors_json(problems: Iterable[Problem], warnings: Iterable[tuple[str, Prob
     return json.dumps(errors)
 
 
-def _draft(pointer: str, event: Event, company_prefixes: frozenset[str]) -> Draft:
-    event_id = event.event_id
-    if event_id is None:
-        event_id = mint_event_id(event)
-        event = replace(event, event_id=event_id)
+def _draft(document: Document) -> list[Draft]:
+    """The events of the document.
+
+    Each step is taken for all of them before the next one: a processor that does the same thing a hundred
+    times takes two thirds of the time that it takes to do all of it for one event after another.
+    """
+    events = [_with_event_id(event) for _, event in document.events]
+    identities = [_identify(event) for event in events]
+    links = [tuple([ItemLink(item_key(uri), uri, role) for uri, role in event.items()]) for event in events]
+    keys = [{link.key for link in of_event} for of_event in links]
+    roots = [ids_root(of_event) for of_event in keys]
+    stored = [event_to_json(event) for event in events]
+    bodies = [fast_json.encode(value) for value in stored]
+    hashes = [event_hashes(event) for event in events]
+    spelled = document.company_prefixes
+    return [
+        Draft(
+            pointer=pointer,
+            event=events[number],
+            identity=identities[number],
+            body=bodies[number],
+            links=links[number],
+            ids_count=len(keys[number]),
+            ids_root=roots[number],
+            event_hashes=hashes[number],
+            company_prefixes=spelled.get(pointer, frozenset()),
+        )
+        for number, (pointer, _) in enumerate(document.events)
+    ]
+
+
+def _with_event_id(event: Event) -> Event:
+    return event if event.event_id is not None else replace(event, event_id=mint_event_id(event))
+
+
+def _identify(event: Event) -> EventIdentity:
+    assert event.event_id is not None
     declared = event.declaration_time
-    links = tuple([ItemLink(item_key(uri), uri, role) for uri, role in event.items()])
-    keys = {link.key for link in links}
-    return Draft(
-        pointer=pointer,
-        event=event,
-        identity=EventIdentity(event_id, None if declared is None else to_ms(declared)),
-        body=fast_json.encode(event_to_json(event)),
-        links=links,
-        ids_count=len(keys),
-        ids_root=ids_root(keys),
-        event_hashes=event_hashes(event),
-        company_prefixes=company_prefixes,
-    )
+    return EventIdentity(event.event_id, None if declared is None else to_ms(declared))
 
 
 def speaker(node: Node, submitter: ApiKey) -> MaySpeak:
