@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Insert,
+    LargeBinary,
     Row,
     Select,
     Table,
@@ -53,9 +54,10 @@ def insert_rows(
 def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     driver, dialect = connection.connection.driver_connection, connection.dialect
     assert driver is not None
-    columns = ", ".join([f'"{column.name}"' for column in table.columns])
-    statement = f"COPY {table.name} ({columns}) FROM STDIN"
-    block = "".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows])
+    names = ", ".join([f'"{column.name}"' for column in table.columns])
+    statement = f"COPY {table.name} ({names}) FROM STDIN"
+    columns = [_fields(c, values) for c, values in zip(table.columns, zip(*rows, strict=True), strict=True)]
+    block = "\n".join(["\t".join(row) for row in zip(*columns, strict=True)]) + "\n"
     error_class = dialect.loaded_dbapi.Error
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
@@ -65,13 +67,18 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -
         raise DBAPIError.instance(statement, None, error, error_class, dialect=dialect) from error
 
 
-def _field(value: Any) -> str:
-    """A value in the text format of COPY (PostgreSQL's manual, COPY)."""
-    if isinstance(value, str):
-        return _escape(value) if _is_special(value) else value
-    if isinstance(value, bytes):
-        return "\\\\x" + value.hex()
-    return "\\N" if value is None else str(value)
+def _fields(column: Column[Any], values: Sequence[Any]) -> Iterable[str]:
+    """The values of a column in the text format of COPY (PostgreSQL's manual, COPY)."""
+    if isinstance(column.type, Text):
+        texts = ["" if value is None else value for value in values] if None in values else values
+        escaped = [_escape(text) for text in texts] if _is_special("".join(texts)) else texts
+    elif isinstance(column.type, LargeBinary):
+        escaped = ["" if value is None else "\\\\x" + value.hex() for value in values]
+    else:
+        escaped = [str(value) for value in values]
+    if None not in values:
+        return escaped
+    return ["\\N" if value is None else text for value, text in zip(values, escaped, strict=True)]
 
 
 _is_special: Final = re.compile(r"[\\\t\n\r]").search
