@@ -76,6 +76,8 @@ def audit(store: Store, chain: Chain | None) -> Iterator[Finding]:
         previous = record.anchor.hash
     yield from _replay_to(store, replay, store.log_size(), archived)
     yield from _check_records(store, replay.records)
+    for key, log_index in store.loose_links(_PAGE):
+        yield Finding(f"link of item {key.hex()} to event {log_index}", "the item or the event is not there")
 
 
 def _final_anchors(store: Store) -> Iterator[AnchorRecord]:

@@ -564,6 +564,9 @@ class Store(Protocol):
         """(item key, log_index) of all links with start <= log_index < stop, in log order.
         Many short transactions: they see one state, as what is in the log never changes."""
 
+    def loose_links(self, limit: int) -> list[tuple[bytes, int]]:
+        """(item key, log_index) of links, `limit` at most, whose item or whose event is not there."""
+
     def event_of_link(self, number: int, start: int, stop: int) -> int | None:
         """log_index of the link that comes after `number` others of events in [start, stop), where an item
         that plays two parts in an event has two; None when there are not so many."""

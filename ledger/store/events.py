@@ -226,6 +226,19 @@ class Events(Database):
                 links = connection.execute(query).all()
             yield from (tuple(link) for link in links)
 
+    def loose_links(self, limit: int) -> list[tuple[bytes, int]]:
+        query = (
+            select(_LINK.item_key, _LINK.log_index)
+            .outerjoin(tables.item, tables.item.c.item_key == _LINK.item_key)
+            .outerjoin(tables.event, _EVENT.log_index == _LINK.log_index)
+            .where(tables.item.c.uri.is_(None) | _EVENT.event_id.is_(None))
+            .distinct()
+            .order_by(_LINK.log_index, _LINK.item_key)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return [(row.item_key, row.log_index) for row in connection.execute(query)]
+
     def event_of_link(self, number: int, start: int, stop: int) -> int | None:
         query = (
             select(_LINK.log_index)

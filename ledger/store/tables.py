@@ -126,8 +126,9 @@ item = Table(
 event_item = Table(
     "event_item",
     metadata,
-    Column("item_key", LargeBinary, ForeignKey("item.item_key"), primary_key=True),
-    Column("log_index", BigInteger, ForeignKey("event.log_index"), primary_key=True),
+    # No foreign keys, which are checked row by row: `Store.loose_links` finds what they would have refused.
+    Column("item_key", LargeBinary, primary_key=True),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
     Column("role", Text, primary_key=True),
     Index("event_item_by_event", "log_index"),
     sqlite_with_rowid=False,

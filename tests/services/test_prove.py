@@ -146,3 +146,20 @@ def test_what_is_changed_in_sql_is_refuted_and_found_by_the_audit(
     assert isinstance(verdict, Refuted)
     assert verdict.step == step
     assert list(audit(world.node.store, world.chain))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM item WHERE item_key = :key",
+        "INSERT INTO event_item (item_key, log_index, role) VALUES (:key, 7, 'epc')",
+    ],
+    ids=["no item", "no event"],
+)
+def test_a_link_that_leads_nowhere_is_found_by_the_audit(world: World, statement: str) -> None:
+    world.capture(made("S1"))
+    assert not list(audit(world.node.store, None))
+    key = item_key(SGTIN + "S1")
+    change(world, statement, key=key)
+    (finding,) = audit(world.node.store, None)
+    assert finding.where.startswith(f"link of item {key.hex()} to event ")
