@@ -5,12 +5,16 @@ DataMatrix (ISO/IEC 16022, square); GS1-128 (ISO/IEC 15417). The encoder is libz
 digit or a 13th month and draws on; here its warnings are errors, and payloads are checked before.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal, get_args
 
 import zint
 
 from labels.payload import Carrier, Payload
+from labels.qr_mask import penalty, row_bytes
+from ledger.domain.digital_link import Element
 from ledger.domain.errors import Invalid
 
 Level = Literal["M", "Q", "H"]
@@ -69,35 +73,75 @@ def encode(payload: Payload, level: Level = "Q") -> Symbol:
 
     Raises Invalid when none does, or when the encoder finds anything to object to.
     """
-    code = zint.Symbol()
-    code.warn_level = zint.WarningLevel.FAIL_ALL
-    if payload.carrier == "qr":
-        code.symbology = zint.Symbology.QRCODE
-        code.option_1 = 2 + LEVELS.index(level)
-        # Tries four of the eight masks in half the time: in 900 blurred and turned pictures they read alike.
-        code.input_mode = zint.InputMode.FAST
-        if not payload.text.isascii():
-            code.eci = 26  # UTF-8
-        text = payload.text
-    else:
-        code.symbology = _GS1_SYMBOLOGIES[payload.carrier]
-        code.input_mode = zint.InputMode.GS1
-        text = "".join(f"[{ai}]{value}" for ai, value in payload.elements)
-    if payload.carrier == "gs1-datamatrix":
-        code.option_3 = zint.DataMatrixOptions.SQUARE
     try:
-        code.encode(text)
+        if payload.carrier == "qr":
+            code = _draw_qr(payload.text, level)
+            bits = _lay_best_mask(code, level)
+        else:
+            code = _draw_gs1(payload.carrier, payload.elements)
+            bits = _rows(code, _stride(code.width))
     except RuntimeError as error:
         raise Invalid(f"{payload.text[:80]!r} cannot be a {payload.carrier} symbol: {error}") from error
-    return Symbol(payload, code.width, code.rows, _pack(code))
+    return Symbol(payload, code.width, code.rows, bits)
 
 
-def _pack(code: zint.Symbol) -> bytes:
+def _draw_gs1(carrier: Carrier, elements: Iterable[Element]) -> zint.Symbol:
+    code = zint.Symbol()
+    code.warn_level = zint.WarningLevel.FAIL_ALL
+    code.symbology = _GS1_SYMBOLOGIES[carrier]
+    code.input_mode = zint.InputMode.GS1
+    if carrier == "gs1-datamatrix":
+        code.option_3 = zint.DataMatrixOptions.SQUARE
+    code.encode("".join(f"[{ai}]{value}" for ai, value in elements))
+    return code
+
+
+def _draw_qr(text: str, level: Level, mask: int = 0, version: int = 0) -> zint.Symbol:
+    """The QR code of `text` under one of the eight masks; without `version` the smallest that holds it."""
+    code = zint.Symbol()
+    code.warn_level = zint.WarningLevel.FAIL_ALL
+    code.symbology = zint.Symbology.QRCODE
+    code.option_1 = 2 + LEVELS.index(level)
+    code.option_2 = version
+    code.option_3 = mask + 1 << 8
+    if not text.isascii():
+        code.eci = 26  # UTF-8
+    code.encode(text)
+    return code
+
+
+def _lay_best_mask(code: zint.Symbol, level: Level) -> bytes:
+    """The bits of a QR code that was drawn under mask 0, under the mask that suits it best.
+
+    libzint would choose the same mask; it takes four times as long.
+    """
+    columns, width, stride = code.width, row_bytes(code.width), _stride(code.width)
+    plain = int.from_bytes(_rows(code, width))
+    best = min((plain ^ mask for mask in _masks(columns, level)), key=lambda dark: penalty(dark, columns))
+    drawn = best.to_bytes(width * columns)
+    return b"".join([drawn[start : start + stride] for start in range(0, len(drawn), width)])
+
+
+@cache
+def _masks(columns: int, level: Level) -> tuple[int, ...]:
+    """What turns a QR code under mask 0 into the one under each mask: the same, whatever it says."""
+    version = (columns - 17) // 4
+    width = row_bytes(columns)
+    codes = [int.from_bytes(_rows(_draw_qr("0", level, mask, version), width)) for mask in range(8)]
+    return tuple(codes[0] ^ code for code in codes)
+
+
+def _stride(columns: int) -> int:
+    return (columns + 7) // 8
+
+
+def _rows(code: zint.Symbol, width: int) -> bytes:
+    """The rows of a symbol, `width` bytes each, dark is 1."""
     # libzint gives rows of 144 bytes, the first module in the lowest bit.
-    encoded = code.encoded_data[: code.rows].tobytes().translate(_REVERSED_BITS)
-    stride = (code.width + 7) // 8
-    row_bytes = len(encoded) // code.rows
-    return b"".join([encoded[start : start + stride] for start in range(0, len(encoded), row_bytes)])
+    encoded = code.encoded_data[: code.rows].tobytes()
+    whole = len(encoded) // code.rows
+    rows = [encoded[start : start + width] for start in range(0, len(encoded), whole)]
+    return b"".join(rows).translate(_REVERSED_BITS)
 
 
 _GS1_SYMBOLOGIES: Final = {

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import pypdfium2
 import pytest
+import zint
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ from labels import (
 from labels.payload import Payload, choose_payload
 from labels.readback import read_back
 from labels.sheet import SHEETS
-from labels.symbol import RULES, encode
+from labels.symbol import LEVELS, RULES, Level, encode
 from labels.typeface import face
 from ledger.domain.check_digits import check_digit
 from ledger.domain.errors import Invalid, NotFound
@@ -80,6 +81,25 @@ def test_a_qr_code_has_as_many_modules_as_the_independent_encoder_needs_or_fewer
     code.add_data(LINK)
     code.make()
     assert encode(Payload("qr", LINK), "Q").columns <= len(code.get_matrix())
+
+
+def drawn_by_libzint(text: str, level: Level) -> list[bool]:
+    """The QR code as libzint draws it when it chooses among all masks itself."""
+    code = zint.Symbol()
+    code.symbology, code.option_1 = zint.Symbology.QRCODE, 2 + LEVELS.index(level)
+    if not text.isascii():
+        code.eci = 26
+    code.encode(text)
+    rows = code.encoded_data.tolist()[: code.rows]
+    return [bool(row[x // 8] >> x % 8 & 1) for row in rows for x in range(code.width)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text("ABCabc0123456789/:.-批次", min_size=1, max_size=400), level=st.sampled_from(LEVELS))
+def test_a_qr_code_has_the_mask_that_the_standard_asks_for(text: str, level: Level) -> None:
+    symbol = encode(Payload("qr", text), level)
+    modules = [dark for row in range(symbol.rows) for dark in symbol.row(row)]
+    assert modules == drawn_by_libzint(text, level)
 
 
 @pytest.mark.parametrize(
