@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from api.i18n import COOKIE, LANGUAGES, Language, choose_language, say
+from api.i18n import COOKIE, LANGUAGES, Language, Phrase, choose_language, say
 from api.i18n.phrases import TEXTS
 
 _TEMPLATES: Final = Environment(
@@ -49,9 +49,18 @@ def translator(language: Language) -> Translate:
     return translate
 
 
-def page_texts(language: Language, beginnings: tuple[str, ...]) -> str:
-    """Our texts whose keys begin so, as JSON for a script element."""
-    texts = {key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith(beginnings)}
+def page_texts(
+    language: Language, beginnings: tuple[str, ...], tables: Mapping[str, Mapping[str, Phrase]] | None = None
+) -> str:
+    """Our texts whose keys begin so, and those for asking this node, as JSON for a script element.
+
+    The phrases of `tables` are there too, as <name of the table>_<key>.
+    """
+    texts = {
+        key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith(("ask_", *beginnings))
+    }
+    for name, table in (tables or {}).items():
+        texts |= {f"{name}_{key}": say(phrase, language) for key, phrase in table.items()}
     return orjson.dumps(texts).decode().replace("<", "\\u003c")
 
 

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import NodeDep, api_key_of
-from api.i18n import choose_language, say
-from api.i18n.phrases import CONDITIONS, FLAGS, QUANTITIES, TEXTS
-from api.pages import render, wants_page
+from api.i18n import choose_language
+from api.i18n.phrases import CONDITIONS, FLAGS, QUANTITIES
+from api.pages import SCRIPT_HEADERS, page_texts, render, wants_page
 from api.routes.epcis.protocol import problems
 from ledger.alarms import alarm_view, list_alarms
 from ledger.fleet import FLEET_MAX, fleet_views
@@ -17,10 +16,6 @@ from ledger.fleet import FLEET_MAX, fleet_views
 router = APIRouter(tags=["carriers"])
 
 _ALARMS_MAX: Final = 50
-_PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
-    "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-}
 
 
 @router.get("/fleet", response_class=JSONResponse, responses=problems(401))
@@ -50,14 +45,6 @@ def get_fleet(
 
 
 def _page(request: Request) -> Response:
-    language = choose_language(request)
     tables = {"condition": CONDITIONS, "flag": FLAGS, "quantity": QUANTITIES}
-    texts = {key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith("fleet_")}
-    for name, table in tables.items():
-        texts |= {f"{name}_{key}": say(phrase, language) for key, phrase in table.items()}
-    return render(
-        request,
-        "fleet.html",
-        {"texts": orjson.dumps(texts).decode().replace("<", "\\u003c")},
-        headers=_PAGE_HEADERS,
-    )
+    texts = page_texts(choose_language(request), ("fleet_",), tables)
+    return render(request, "fleet.html", {"texts": texts}, headers=SCRIPT_HEADERS)

@@ -70,7 +70,7 @@ def get_item(
 def get_shipment(request: Request, text: Id) -> Response:
     """The page of a shipment: what it shows it asks for, with the reader's API key."""
     parse_identifier(text)
-    texts = page_texts(choose_language(request), ("ship_", "links_no_answer"))
+    texts = page_texts(choose_language(request), ("ship_",))
     context = {"texts": texts, "quoted_id": quote(text, safe="")}
     return render(request, "shipment.html", context, headers=SCRIPT_HEADERS)
 

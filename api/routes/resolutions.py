@@ -3,15 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.dependencies import ApiKeyDep, NodeDep
-from api.i18n import choose_language, say
-from api.i18n.phrases import TEXTS
-from api.pages import render
-from api.registry_view import scheme_names
+from api.i18n import choose_language
+from api.i18n.phrases import SCHEMES
+from api.pages import SCRIPT_HEADERS, page_texts, render
 from api.routes.epcis.protocol import problems
 from api.times import time_of
 from ledger.domain.errors import Invalid
@@ -21,10 +19,6 @@ from ledger.resolution_counts import ResolutionCounter, resolution_statistics
 router = APIRouter(prefix="/resolution", tags=["resolver"])
 
 _DAY_S: Final = 24 * 3600
-_PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
-    "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-}
 
 
 @router.get("/statistics", responses=problems(401))
@@ -82,12 +76,5 @@ def _told(tally: Tally) -> dict[str, Any]:
 @router.get("", include_in_schema=False)
 def get_page(request: Request) -> Response:
     """The statistics for people, who give their API key on the page."""
-    language = choose_language(request)
-    texts: dict[str, Any] = {
-        key.removeprefix("resolution_"): say(phrase, language)
-        for key, phrase in TEXTS.items()
-        if key.startswith("resolution_")
-    }
-    texts |= {"schemes": dict(scheme_names(language)), "language": language}
-    context = {"texts": orjson.dumps(texts).decode().replace("<", "\\u003c")}
-    return render(request, "resolution.html", context, headers=_PAGE_HEADERS)
+    texts = page_texts(choose_language(request), ("resolution_",), {"scheme": SCHEMES})
+    return render(request, "resolution.html", {"texts": texts}, headers=SCRIPT_HEADERS)

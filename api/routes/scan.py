@@ -10,11 +10,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.dependencies import ApiKeyDep, NodeDep, chain_of
-from api.i18n import choose_language, say
-from api.i18n.phrases import TEXTS
+from api.i18n import choose_language
 from api.item_view import item_view
 from api.names import Names
-from api.pages import render, translator
+from api.pages import page_texts, render, translator
 from ledger.domain.next_steps import ALL_STEPS
 from ledger.domain.scan import SCAN_LENGTH_MAX
 from ledger.scan import look_up_scan, places
@@ -26,6 +25,8 @@ _STATIC: Final = Path(__file__).parents[1] / "static"
 _FILES: Final = (
     "suyuan.css",
     "icon.svg",
+    "ask.js",
+    "parts.js",
     *sorted(
         path.relative_to(_STATIC).as_posix()
         for path in (_STATIC / "scan").rglob("*")
@@ -45,12 +46,8 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 @router.get("/scan")
 def get_scan_page(request: Request) -> Response:
     """The page, the same for everybody: what it shows it asks for, and the API key stays on the device."""
-    language = choose_language(request)
-    texts = {key: say(phrase, language) for key, phrase in TEXTS.items() if key.startswith(("scan_", "do_"))}
-    context = {
-        "texts": orjson.dumps(texts).decode().replace("<", "\\u003c"),
-        "all_steps": " ".join(ALL_STEPS),
-    }
+    texts = page_texts(choose_language(request), ("scan_", "do_"))
+    context = {"texts": texts, "all_steps": " ".join(ALL_STEPS)}
     return render(request, "scan.html", context, headers=_HEADERS)
 
 

@@ -20,7 +20,7 @@ from tests.services.world import SSCC, START_MS, World
 
 __all__ = ["browser"]
 MINUTE = 60_000
-KEY = "sessionStorage.setItem('fleet-key', '{}')"
+KEY = "sessionStorage.setItem('api-key', '{}')"
 
 
 @dataclass

@@ -98,7 +98,7 @@ def test_the_phone_keeps_every_file_that_the_page_is_made_of(demo: Demo) -> None
     }
 
     assert worker.headers["service-worker-allowed"] == "/scan"
-    assert kept == made_of | {"/static/suyuan.css", "/static/icon.svg"}
+    assert kept == made_of | {f"/static/{name}" for name in ("suyuan.css", "icon.svg", "ask.js", "parts.js")}
     for url in sorted(kept):
         assert demo.client.get(url).status_code == 200
     assert (

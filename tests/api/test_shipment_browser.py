@@ -43,7 +43,7 @@ def client(world: World, serve: Serve) -> httpx.Client:
 def page(browser: Browser, world: World, client: httpx.Client) -> Iterator[Page]:
     """A page with a party's key, which must not call another host, nor raise an error."""
     opened = browser.new_page(base_url=str(client.base_url), locale="en-GB")
-    opened.add_init_script(f"sessionStorage.setItem('links-key', '{world.texts['carrier']}')")
+    opened.add_init_script(f"sessionStorage.setItem('api-key', '{world.texts['carrier']}')")
     requested: list[str] = []
     complaints: list[str] = []
     opened.on("request", lambda request: requested.append(request.url))

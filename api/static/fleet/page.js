@@ -1,15 +1,14 @@
 // The live fleet: asks every few seconds, shows carriers and alarms, and acknowledges. What is not renewed is said to be old.
 
+import { askJson, recallKey } from "../ask.js";
+import { $, element, LANGUAGE, say, tell } from "../parts.js";
+
 const PERIOD_MS = 5_000;
 const TIMEOUT_MS = 20_000;
 const ALARMS_SHOWN = 50;
 const WORST_FIRST = ["excursion", "no_data", "out", "in_range", "not_watched"];
-const $ = id => document.getElementById(id);
-const TEXTS = JSON.parse($("texts").textContent);
-const say = (key, blanks = {}) => TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => blanks[name] ?? "");
-const language = document.documentElement.lang;
-const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
-const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
+const clock = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const ago = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto", style: "short" });
 const rows = $("carriers").tBodies[0];
 
 let after = "";
@@ -18,22 +17,9 @@ let shown = "";
 let timer = 0;
 let asked = 0;
 
-$("key").value = sessionStorage.getItem("fleet-key") ?? sessionStorage.getItem("links-key") ?? localStorage.getItem("scan-key") ?? "";
-
 // --------------------------------------------------------------------------- asking
 
-async function ask(path, options = {}) {
-  const headers = { Accept: "application/json", Authorization: `Bearer ${$("key").value.trim()}`, ...options.headers };
-  let answer;
-  try {
-    answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...options, headers });
-  } catch {
-    throw new Error(say("fleet_no_answer"));
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.problems?.map(problem => problem.message).join("; ") || body.detail || `HTTP ${answer.status}`);
-  return body;
-}
+const ask = (path, options) => askJson(path, { timeoutMs: TIMEOUT_MS, ...options });
 
 async function renew() {
   clearTimeout(timer);
@@ -53,25 +39,12 @@ async function renew() {
 
 function status(text, isBad = false) {
   $("status").hidden = false;
-  $("status").classList.toggle("bad", isBad);
+  $("status").className = isBad ? "said bad" : "status";
   if ($("status").textContent !== text) $("status").textContent = text;
   $("status").setAttribute("aria-live", isBad ? "polite" : "off"); // the time alone need not be read out
 }
 
-function tell(text, isBad = false) {
-  $("message").textContent = text;
-  $("message").classList.toggle("bad", isBad);
-  $("message").hidden = !text;
-}
-
 // --------------------------------------------------------------------------- showing
-
-function element(name, text = "", className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
 
 function show(fleet) {
   $("alarms").hidden = $("fleet").hidden = false;
@@ -220,7 +193,6 @@ $("next").addEventListener("click", () => turnTo($("next").value));
 $("first").addEventListener("click", () => turnTo(""));
 $("who").addEventListener("submit", event => {
   event.preventDefault();
-  sessionStorage.setItem("fleet-key", $("key").value.trim());
   tell("");
   renewed = null;
   turnTo("");
@@ -229,4 +201,4 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
   else if ($("key").value) renew();
 });
-if ($("key").value) renew();
+if (recallKey()) renew();

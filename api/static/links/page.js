@@ -1,39 +1,11 @@
 // The page of links: lists those of an identifier, and lets its owner put, remove and import them.
 
-const TIMEOUT_MS = 60_000;
+import { ask, askJson, recallKey } from "../ask.js";
+import { $, element, say, tell } from "../parts.js";
+
 const FAULTS_SHOWN = 50;
-const $ = id => document.getElementById(id);
-const TEXTS = JSON.parse($("texts").textContent);
-const say = (key, blanks = {}) => TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => blanks[name] ?? "");
 const add = $("add").elements;
 const list = text => text.split(",").map(part => part.trim()).filter(Boolean);
-
-// The key stays in this tab; it is the one that the scan page keeps, where there is one.
-add.key.value = sessionStorage.getItem("links-key") ?? localStorage.getItem("scan-key") ?? "";
-
-function tell(text, isBad = false) {
-  $("message").textContent = text;
-  $("message").classList.toggle("bad", isBad);
-  $("message").hidden = !text;
-}
-
-// The answer's JSON; throws an Error with what the server says is wrong.
-async function ask(path, options = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...options, headers: { Accept: "application/json", ...options.headers } });
-  } catch {
-    throw new Error(say("links_no_answer"));
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(body.detail ?? `HTTP ${answer.status}`), { problems: body.problems ?? [] });
-  return body;
-}
-
-const withKey = () => {
-  sessionStorage.setItem("links-key", add.key.value.trim());
-  return { Authorization: `Bearer ${add.key.value.trim()}` };
-};
 
 async function attempt(work) {
   $("faults").replaceChildren();
@@ -47,16 +19,9 @@ async function attempt(work) {
   }
 }
 
-function element(name, text, className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
-
 async function show() {
   const id = $("id").value.trim();
-  const { links } = await ask(`/links?${new URLSearchParams({ id })}`);
+  const { links } = await askJson(`/links?${new URLSearchParams({ id })}`);
   const anchor = links[0]?.id ?? id;
   $("found").hidden = false;
   $("anchor").textContent = anchor;
@@ -83,7 +48,7 @@ function shown(link) {
   remove.setAttribute("aria-label", `${say("links_remove")}: ${link.title}`);
   remove.addEventListener("click", () => attempt(async () => {
     if (!confirm(say("links_sure", { title: link.title }))) return;
-    await ask(`/links/${link.linkID}`, { method: "DELETE", headers: withKey() });
+    await ask(`/links/${link.linkID}`, { method: "DELETE" });
     await show();
     tell(say("links_removed"));
   }));
@@ -92,7 +57,7 @@ function shown(link) {
 }
 
 async function put(body, type, query = "") {
-  const done = await ask(`/links${query}`, { method: "POST", body, headers: { ...withKey(), "Content-Type": type } });
+  const done = await askJson(`/links${query}`, { method: "POST", body, headers: { "Content-Type": type } });
   return say(query ? "links_would" : "links_done", done);
 }
 
@@ -120,15 +85,16 @@ $("import").addEventListener("submit", event => {
   attempt(async () => {
     const file = event.target.elements.file.files[0];
     const type = file.name.toLowerCase().endsWith(".json") ? "application/json" : "text/csv";
-    if (!add.key.value.trim()) {
-      add.key.focus();
-      throw new Error(say("links_need_key"));
+    if (!$("key").value.trim()) {
+      $("key").focus();
+      throw new Error(say("ask_need_key"));
     }
     tell(await put(file, type, event.submitter.value ? "?dry_run=true" : ""));
     if (!event.submitter.value && $("id").value.trim()) await show();
   });
 });
 
+recallKey();
 if (new URLSearchParams(location.search).has("id")) {
   $("id").value = new URLSearchParams(location.search).get("id");
   attempt(show);

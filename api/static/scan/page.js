@@ -1,5 +1,7 @@
 // The page: a scan becomes an item on the screen, a tap becomes an event in the queue.
 
+import { accepted, readJson, send } from "../ask.js";
+import { $, LANGUAGE, say } from "../parts.js";
 import { makeCamera } from "./camera.js";
 import { identify } from "./codes.js";
 import { makeEvent } from "./events.js";
@@ -9,12 +11,9 @@ import { startSync } from "./sync.js";
 
 const LOOKUP_TIMEOUT_MS = 8_000;
 const WEDGE_GAP_MS = 1_000; // a longer pause begins a new code
-const $ = id => document.getElementById(id);
-const TEXTS = JSON.parse($("texts").textContent);
 const ALL_STEPS = $("texts").dataset.steps.split(" ");
-const LANGUAGE = document.documentElement.lang.slice(0, 2);
+const lang = LANGUAGE.slice(0, 2);
 const CONTAINED = new Set(["packing", "unpacking"]);
-const say = (key, blanks = {}) => TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => blanks[name] ?? "");
 const stored = name => localStorage.getItem(`scan-${name}`) ?? "";
 const others = new BroadcastChannel("suyuan-scan");
 
@@ -42,8 +41,8 @@ async function scanned(text) {
 // {item, asOf} with asOf 0 for an answer of now; {error} when the server or the symbol itself says that it is wrong.
 async function lookUp(text) {
   try {
-    const query = new URLSearchParams({ text, lang: LANGUAGE });
-    const answer = await fetch(`/scan/item?${query}`, { cache: "no-store", signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS) });
+    const query = new URLSearchParams({ text, lang });
+    const answer = await send(`/scan/item?${query}`, "", { timeoutMs: LOOKUP_TIMEOUT_MS });
     if (answer.ok) {
       const item = await answer.json();
       await keepItem(text, item).catch(() => {});
@@ -84,7 +83,7 @@ function show(found) {
   put("item-name", shown.name || shown.code);
   put("item-code", shown.name ? shown.code : "");
   put("cold", cold ? `${say("scan_cold")}: ${cold.sentence}` : "", `answer small ${found.asOf ? "" : cold?.state}`);
-  put("as-of", found.asOf ? say("scan_as_of", { time: new Date(found.asOf).toLocaleString(document.documentElement.lang) }) : "");
+  put("as-of", found.asOf ? say("scan_as_of", { time: new Date(found.asOf).toLocaleString(LANGUAGE) }) : "");
   $("details").href = `/item?id=${encodeURIComponent(shown.uri)}`;
   $("details").hidden = !shown.uri;
   $("shipment").href = `/shipment?id=${encodeURIComponent(shown.uri)}`;
@@ -220,19 +219,14 @@ function setUp() {
 async function loadPlaces() {
   const says = $("settings-says");
   try {
-    const answer = await fetch(`/scan/places?lang=${LANGUAGE}`, {
-      headers: { Authorization: `Bearer ${stored("key")}` },
-      cache: "no-store",
-      signal: AbortSignal.timeout(LOOKUP_TIMEOUT_MS),
-    });
-    if (!answer.ok) return void (says.textContent = answer.status === 401 ? say("scan_key_refused") : `HTTP ${answer.status}`);
-    const { places } = await answer.json();
+    const answer = await send(`/scan/places?${new URLSearchParams({ lang })}`, stored("key"), { timeoutMs: LOOKUP_TIMEOUT_MS });
+    const { places } = await readJson(await accepted(answer));
     localStorage.setItem("scan-places", JSON.stringify(places));
     says.textContent = places.length ? "" : say("scan_place_none");
     listPlaces();
     sync();
-  } catch {
-    says.textContent = say("scan_waiting_signal");
+  } catch (error) {
+    says.textContent = error.message;
   }
 }
 

@@ -1,6 +1,7 @@
 // Sends the queue, one event at a time, in the order of the taps. Sending again is safe: the server knows the same
 // bytes with the same eventID and answers as before, so an answer that got lost costs nothing.
 
+import { send } from "../ask.js";
 import { nextEvent, putEvent, removeEvent } from "./queue.js";
 
 const TIMEOUT_MS = 20_000;
@@ -38,7 +39,7 @@ export function startSync(keyOf, tell) {
 async function sendAll(keyOf, tell) {
   for (let event = await nextEvent(); event; event = await nextEvent()) {
     if (!keyOf()) return told("key refused", event, tell);
-    const outcome = await send(event.body, keyOf());
+    const outcome = await capture(event.body, keyOf());
     if (outcome.stop) return told(outcome.stop, event, tell);
     if (outcome.state === "sent") await removeEvent(event.number);
     else await putEvent({ ...event, ...outcome });
@@ -52,15 +53,10 @@ function told(state, event, tell) {
   return state;
 }
 
-async function send(body, key) {
+async function capture(body, key) {
   try {
-    const answer = await fetch("/epcis/capture", {
-      method: "POST",
-      body,
-      headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/ld+json", Accept: "application/json" },
-      cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    const headers = { "Content-Type": "application/ld+json" };
+    const answer = await send("/epcis/capture", key, { method: "POST", body, headers, timeoutMs: TIMEOUT_MS });
     const { status } = answer;
     if (status === 401) return { stop: "key refused" };
     if (status >= 500 || status === 408 || status === 429 || status < 200) return { stop: "no signal" };

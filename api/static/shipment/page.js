@@ -1,12 +1,10 @@
 // The page of a shipment: asks for the curve at the width it is drawn at, again for each part that is looked at.
 
+import { ask, askJson, recallKey } from "../ask.js";
+import { $, element, LANGUAGE, say, tell } from "../parts.js";
 import { draw, nearest, plotWidth, timeAt } from "./curve.js";
 
-const TIMEOUT_MS = 60_000, REST_MS = 180, SPAN_MS_MIN = 60_000, COLUMNS_MAX = 4000;
-const $ = id => document.getElementById(id);
-const TEXTS = JSON.parse($("texts").textContent);
-const say = (key, blanks = {}) => TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => blanks[name] ?? "");
-const LANGUAGE = document.documentElement.lang;
+const REST_MS = 180, SPAN_MS_MIN = 60_000, COLUMNS_MAX = 4000, DOWNLOAD_MS = 60_000;
 const stamp = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "short", hour12: false });
 const id = new URLSearchParams(location.search).get("id") ?? "";
 
@@ -14,47 +12,30 @@ let whole = null; // the time of all legs
 let span = null; // what is looked at
 let view = null; // the newest answer
 let quantity = "temperature";
-let asking = null; // the request under way
+let asked = 0; // an answer to an earlier question must not replace a later one
 let rest = 0;
 
-$("key").value = sessionStorage.getItem("links-key") ?? sessionStorage.getItem("fleet-key") ?? localStorage.getItem("scan-key") ?? "";
-
-function tell(text, isBad = false) {
-  $("message").textContent = text;
-  $("message").classList.toggle("bad", isBad);
-  $("message").hidden = !text;
-}
-
-async function ask(part) {
-  asking?.abort();
-  const mine = (asking = new AbortController());
-  let isLate = false;
-  const limit = setTimeout(() => ((isLate = true), mine.abort()), TIMEOUT_MS);
+// The curve of a part, or of all; null when another one was asked for meanwhile.
+async function curveOf(part) {
+  const turn = ++asked;
   const ratio = Math.min(2, window.devicePixelRatio || 1);
   const columns = Math.min(COLUMNS_MAX, Math.round(plotWidth($("curve")) * ratio));
   const query = new URLSearchParams({ id, columns, ...(part && { from_ms: Math.floor(part.from), to_ms: Math.ceil(part.to) }) });
-  const headers = { Accept: "application/json", Authorization: `Bearer ${$("key").value.trim()}` };
-  let answer;
   try {
-    answer = await fetch(`/telemetry/curve?${query}`, { headers, cache: "no-store", signal: mine.signal });
-  } catch {
-    if (mine.signal.aborted && !isLate) return null;
-    throw new Error(say("links_no_answer"));
-  } finally {
-    clearTimeout(limit);
+    const found = await askJson(`/telemetry/curve?${query}`);
+    return turn === asked ? found : null;
+  } catch (error) {
+    if (turn === asked) throw error;
+    return null;
   }
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(answer.status === 401 ? say("ship_need_key") : body.detail ?? `HTTP ${answer.status}`);
-  return mine.signal.aborted ? null : body;
 }
 
 async function open() {
   tell(say("ship_asking"));
   try {
     $("shown").hidden = false; // the canvas has its width only when it is seen
-    view = await ask(null);
+    view = await curveOf(null);
     if (!view) return;
-    sessionStorage.setItem("links-key", $("key").value.trim());
     tell("");
     whole = span = { from: view.from_ms, to: view.to_ms };
     $("shown").hidden = !view.legs.length;
@@ -95,7 +76,7 @@ function look(from, to) {
 
 async function refine() {
   try {
-    const finer = await ask(span);
+    const finer = await curveOf(span);
     if (!finer) return;
     view = { ...finer, custody: view.custody };
     tell("");
@@ -115,13 +96,6 @@ function shift(part) {
 }
 
 // ---------------------------------------------------------------- words and tables
-
-function element(name, text = "", className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
 
 function lasting(ms) {
   const minutes = Math.round(ms / 60_000);
@@ -253,12 +227,9 @@ $("decide").addEventListener("submit", async event => {
   const said = { id: view.id, decision: choice, reason: form.reason.value, name: form.name.value, place: form.place.value.trim() };
   if (JSON.stringify(said) !== pending?.said) pending = { said: JSON.stringify(said), eventID: `urn:uuid:${randomUuid()}` };
   const body = JSON.stringify({ ...said, eventID: pending.eventID });
-  const headers = { Accept: "application/json", "Content-Type": "application/json", Authorization: `Bearer ${$("key").value.trim()}` };
   for (const button of event.target.querySelectorAll("button")) button.disabled = true;
   try {
-    const answer = await fetch("/telemetry/decisions", { method: "POST", headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
-    if (!answer) throw new Error(say("links_no_answer"));
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `HTTP ${answer.status}`);
+    await ask("/telemetry/decisions", { method: "POST", headers: { "Content-Type": "application/json" }, body });
     pending = null;
     form.reason.value = "";
     await open();
@@ -274,15 +245,12 @@ $("report").addEventListener("click", async () => {
   $("report").disabled = true;
   try {
     const query = new URLSearchParams({ id: view.id, lang: LANGUAGE.slice(0, 2) });
-    const headers = { Accept: "application/pdf", Authorization: `Bearer ${$("key").value.trim()}` };
-    const answer = await fetch(`/telemetry/report?${query}`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
-    if (!answer) throw new Error(say("links_no_answer"));
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `HTTP ${answer.status}`);
+    const answer = await ask(`/telemetry/report?${query}`, { headers: { Accept: "application/pdf" } });
     const link = element("a");
     link.href = URL.createObjectURL(await answer.blob());
     link.download = "temperature-report.pdf";
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), TIMEOUT_MS);
+    setTimeout(() => URL.revokeObjectURL(link.href), DOWNLOAD_MS);
   } catch (error) {
     tell(error.message, true);
   } finally {
@@ -370,5 +338,5 @@ new ResizeObserver(() => {
   redraw();
 }).observe(canvas);
 
-if ($("key").value) open();
+if (recallKey()) open();
 else $("key-form").open = true;
