@@ -49,6 +49,7 @@ def test_a_wrong_key_and_a_node_out_of_reach_are_said_in_the_language_of_the_pag
     for key in ("suyuan_a_b", "密钥"):  # what no header may hold is a wrong key too
         ask_with(page, key)
         expect(page.locator(".said.bad:visible")).to_have_text(WRONG[language])
+    assert page.locator("[hidden]:visible").count() == 0  # an empty list of alarms says there is none
     page.reload()
     expect(page.locator("#key")).to_have_value("")
     page.route("**/*", lambda route: route.abort())
