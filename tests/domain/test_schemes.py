@@ -18,6 +18,7 @@ from ledger.domain.schemes.table import SCHEME_BY_NAME, SCHEMES
 from tests.vectors import vectors
 
 ED25519_KEY = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
+SM2_KEY = "did:key:zEPJc1oPo5TnKrv1UsVf11K3g344bZ1vdvB9u6MofbDnMa494"  # the base point of the curve
 BID = "did:bid:efNs6DGRwnaWvdBqp6PVLFJQzL5rxYeF"
 
 # What people write, its canonical URI, and where the registry has its prefixes.
@@ -50,6 +51,7 @@ SPELLINGS = [
     ("DID:web:Example.COM%3a8443:items:7", "did:web:example.com%3A8443:items:7",
      ("did", "web:example.com%3A8443:items:7")),
     (ED25519_KEY, ED25519_KEY, ("did", ED25519_KEY[4:])),
+    (SM2_KEY, SM2_KEY, ("did", SM2_KEY[4:])),
     ("did:example:123", "did:example:123", ("did", "example:123")),
     ("(01)09506000134352(21)S1", "https://id.gs1.org/01/09506000134352/21/S1", ("gs1", "950600013435")),
     ("urn:uuid:5f0a1b2c-0000-4000-8000-000000000001", "urn:uuid:5f0a1b2c-0000-4000-8000-000000000001",
@@ -103,6 +105,8 @@ def test_a_scan_names_the_same_thing(text: str, uri: str) -> None:
         ("did:web:example.com%3A99999", "a port up to 65535"),
         ("did:web:example.com::x", "its path has an empty part between colons"),
         (f"did:key:z{base58.encode(bytes([0xED, 1, *range(31)]))}", "an Ed25519 key has 32 bytes, found 31"),
+        (f"did:key:z{base58.encode(bytes([0x86, 36, 2, *range(31)]))}", "an SM2 key has 33 bytes, found 32"),
+        (f"did:key:z{base58.encode(bytes([0x86, 36, 4, *range(64)]))}", "an SM2 key has 33 bytes, found 65"),
         ("did:key:abc", "expected did:key:z<base58>"),
         ("did:web:example.com#key-1", "names a part of what the DID leads to; leave off what begins with"),
         ("did:WEB:example.com", "a DID is did:<method in small letters>"),

@@ -144,8 +144,9 @@ _CODECS: Final[Mapping[int, tuple[str, int]]] = {
     0x1200: ("P-256", 33),
     0x1201: ("P-384", 49),
     0x1202: ("P-521", 67),
+    0x1206: ("SM2", 33),
 }
-"""Multicodec -> kind of public key, and its bytes. Other kinds are taken as they are."""
+"""Multicodec -> kind of public key, and its bytes (points compressed). Other kinds are taken as they are."""
 
 
 def _split_codec(raw: bytes) -> tuple[int, bytes]:
