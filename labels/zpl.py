@@ -42,10 +42,9 @@ def _draw_bar(bar: BarBox, scale: float) -> str:
 @lru_cache(maxsize=1024)  # most texts of a job stand in the same place on every label
 def _draw_text(text: TextBox, scale: float) -> str:
     left, top = line_corner(text, scale)
+    mask = line_mask(text.text, text.em_mm * scale, text.bold)
     # ^FR turns the dots below over: white letters on a black bar.
-    return _field(
-        left, top, _line_bands(text.text, text.em_mm * scale, text.bold), "^FR" if text.white else ""
-    )
+    return _field(left, top, _bands(mask.dots, (mask.width + 7) // 8), "^FR" if text.white else "")
 
 
 def _draw_symbol(printed: PrintedSymbol) -> str:
@@ -54,12 +53,6 @@ def _draw_symbol(printed: PrintedSymbol) -> str:
 
 def _field(left: int, top: int, bands: tuple[tuple[int, str], ...], mode: str = "") -> str:
     return "".join([f"^FO{left},{top + below}{mode}{graphic}^FS" for below, graphic in bands])
-
-
-@lru_cache(maxsize=1024)
-def _line_bands(text: str, em_dots: float, bold: bool) -> tuple[tuple[int, str], ...]:
-    mask = line_mask(text, em_dots, bold)
-    return _bands(mask.tobytes(), (mask.width + 7) // 8)
 
 
 def _bands(rows: bytes, stride: int) -> tuple[tuple[int, str], ...]:
