@@ -77,7 +77,7 @@ def prepare_print(page: Page, dpi: int) -> Print:
         raise Invalid(f"dpi is {dpi}: label printers have {', '.join(map(str, PRINTER_DPI))}")
     symbols = tuple(_place(box, dpi) for box in page.symbols)
     readings = [
-        read_back(printed.image, printed.module, printed.symbol, box.name)
+        read_back(printed.image, printed.symbol, box.name)
         for printed, box in zip(symbols, page.symbols, strict=True)
     ]
     return Print(page, dpi, symbols, min(readings, default=1.0))
