@@ -264,7 +264,6 @@ def _watch_over(fleet: Fleet, lookout: Lookout, sizes: Sizes, results: Results, 
             fail()
         lookout.look()
         time.sleep(_LOOK_SECONDS)
-    results.memory_mib.append(fleet.memory_mib())
     results.seconds = time.monotonic() - begun
     results.cpu_seconds = fleet.cpu_seconds()
     results.others_cpu_seconds = machine_cpu_seconds() - sum(results.cpu_seconds.values()) - others
