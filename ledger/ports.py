@@ -805,6 +805,12 @@ class Store(Protocol):
     def master_data_after(self, uri: str, *, limit: int) -> list[MasterData]:
         """The entries whose identifiers come after `uri`, in their order; "" is before all."""
 
+    def places(self, text: str, *, after: str, limit: int) -> list[MasterData]:
+        """The places with `text` in a name or the identifier, which comes after `after`; in their order.
+
+        "" is in all. Small and large letters a to z are the same.
+        """
+
     # active carriers
     def add_carrier(self, carrier: Carrier) -> None:
         """Conflict when the id is taken, or its party unknown."""

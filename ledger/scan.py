@@ -1,11 +1,10 @@
 """What somebody with a scanner is told of an item: its history with the verdict, and what comes next."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from ledger.domain.errors import Invalid
+from ledger.domain.identifiers import find_identifier
 from ledger.domain.master_data import MasterData
 from ledger.domain.next_steps import ColdChain, NextStep, is_class, judge_cold_chain, likely_steps, parent_of
 from ledger.domain.scan import normalise_scan
@@ -15,8 +14,6 @@ from ledger.ports import Store
 from ledger.verify import ChainSource
 
 PLACES_MAX: Final = 1_000
-_PAGE: Final = 1_000
-_ENTRIES_MAX: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +46,18 @@ def look_up_scan(node: Node, text: str, chain: ChainSource | None) -> ScannedIte
     )
 
 
-def places(store: Store) -> list[MasterData]:
-    """The places in the master data, in the order of their identifiers; at most PLACES_MAX."""
-    found = (entry for entry in islice(_entries(store), _ENTRIES_MAX) if entry.kind == "place")
-    return list(islice(found, PLACES_MAX))
+def find_places(store: Store, text: str, *, after: str, limit: int) -> list[MasterData]:
+    """As `Store.places`, but a whole identifier may be written as on a label."""
+    return store.places(_as_stored(text.strip()), after=after, limit=limit)
+
+
+def _as_stored(text: str) -> str:
+    """What is a whole identifier in its canonical form; anything else as it is."""
+    try:
+        identifier = find_identifier(text)
+    except Invalid:
+        return text
+    return identifier.uri if identifier else text
 
 
 def _cold_chain(history: ItemHistory) -> ColdChain:
@@ -66,10 +71,3 @@ def _cold_chain(history: ItemHistory) -> ColdChain:
 
 def _is_ingredient(entry: TimelineEntry) -> bool:
     return any(via.kind == "made_from" for via in entry.path)
-
-
-def _entries(store: Store) -> Iterator[MasterData]:
-    last = ""
-    while page := store.master_data_after(last, limit=_PAGE):
-        yield from page
-        last = page[-1].uri

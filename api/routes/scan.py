@@ -16,7 +16,7 @@ from api.names import Names
 from api.pages import page_texts, render, translator
 from ledger.domain.next_steps import ALL_STEPS
 from ledger.domain.scan import SCAN_LENGTH_MAX
-from ledger.scan import look_up_scan, places
+from ledger.scan import PLACES_MAX, find_places, look_up_scan
 from ledger.shipment import has_legs
 
 router = APIRouter(include_in_schema=False)
@@ -114,12 +114,23 @@ def get_scanned_item(
 
 
 @router.get("/scan/places")
-def get_places(request: Request, node: NodeDep, key: ApiKeyDep) -> Response:
-    """The places where events can be recorded, by name. Needs an API key, and so also tells a wrong one."""
-    found = places(node.store)
+def get_places(
+    request: Request,
+    node: NodeDep,
+    key: ApiKeyDep,
+    text: Annotated[str, Query(max_length=2048)] = "",
+    after: Annotated[str, Query(max_length=2048)] = "",
+    limit: Annotated[int, Query(ge=1, le=PLACES_MAX)] = PLACES_MAX,
+) -> Response:
+    """The places where events can be recorded, with `text` in their name or identifier, in pages.
+
+    Needs an API key, and so also tells a wrong one. `next` is the `after` of the next page, empty at the end.
+    """
+    found = find_places(node.store, text, after=after, limit=limit)
     names = Names(choose_language(request), {place.uri: place for place in found})
     listed = [{"uri": place.uri, "name": names.place(place.uri).text or place.uri} for place in found]
-    return JSONResponse({"places": listed}, headers=_NO_STORE)
+    following = found[-1].uri if len(found) == limit else ""
+    return JSONResponse({"places": listed, "next": following}, headers=_NO_STORE)
 
 
 @lru_cache(maxsize=1)

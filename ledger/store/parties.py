@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.errors import Conflict, NotFound
@@ -18,6 +18,7 @@ from ledger.store.index import index_master_data
 
 _PARTY, _KEY, _PREFIX = tables.party.c, tables.api_key.c, tables.prefix.c
 _PINNED, _MASTER = tables.pinned.c, tables.master_data.c
+_SEARCHED = (_MASTER.name, _MASTER.name_zh, _MASTER.uri)
 # Statements of every request: what is put together once costs little to run.
 _ONE_PARTY = select(tables.party).where(_PARTY.party_id == bindparam("wanted"))
 _ONE_KEY = select(tables.api_key).where(_KEY.key_id == bindparam("wanted"))
@@ -103,6 +104,14 @@ class Parties(Database):
         query = select(tables.master_data).where(_MASTER.uri > uri).order_by(_MASTER.uri).limit(limit)
         with self.reading() as connection:
             return [_to_master_data(row) for row in connection.execute(query)]
+
+    def places(self, text: str, *, after: str, limit: int) -> list[MasterData]:
+        has_text = (column.icontains(text, autoescape=True) for column in _SEARCHED)
+        query = select(tables.master_data).where(_MASTER.kind == "place", _MASTER.uri > after, or_(*has_text))
+        with self.reading() as connection:
+            return [
+                _to_master_data(row) for row in connection.execute(query.order_by(_MASTER.uri).limit(limit))
+            ]
 
 
 def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:

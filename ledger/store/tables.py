@@ -326,6 +326,7 @@ master_data = Table(
     Column("name", Text, nullable=False),
     Column("name_zh", Text, nullable=False),
     Column("details", Text, nullable=False),  # JSON object of texts
+    Index("master_data_by_kind", "kind", "uri"),
 )
 
 master_attribute = Table(  # what queries can ask of master data

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from ledger.carriers import bind_carrier
+from ledger.domain.master_data import MasterData
 from tests.api.conftest import Demo, Serve
 from tests.api.test_history import at
 from tests.carriers import LOGGER, activate
@@ -74,7 +75,34 @@ def test_places_are_for_those_with_a_key(demo: Demo, world: World, serve: Serve)
     assert demo.client.get("/scan/places").status_code == 401
     client = serve(world.node)
     answer = client.get("/scan/places", headers={"Authorization": f"Bearer {world.texts['carrier']}"})
-    assert answer.json() == {"places": []}
+    assert answer.json() == {"places": [], "next": ""}
+
+
+def test_places_are_searched_by_name_or_identifier_in_pages(world: World, serve: Serve) -> None:
+    docks = [
+        MasterData(f"https://id.gs1.org/414/9506001000007/254/D{n}", "place", f"Dock {n}", f"{n}号月台", {})
+        for n in range(3)
+    ]
+    world.node.store.put_master_data(docks)
+    client = serve(world.node)
+    client.headers["Authorization"] = f"Bearer {world.texts['carrier']}"
+
+    def found(**params: str | int) -> tuple[list[str], str]:
+        answer = client.get("/scan/places", params={"lang": "zh", **params}).json()
+        return [place["name"] for place in answer["places"]], answer["next"]
+
+    for text in (
+        " dock 1 ",
+        "1号月",
+        "254/D1",
+        "(414)9506001000007(254)D1",
+        "http://x.example/414/9506001000007/254/D1",
+    ):
+        assert found(text=text) == (["1号月台"], "")
+    names, after = found(text="dock", limit=2)
+    assert names == ["0号月台", "1号月台"]
+    assert found(text="dock", limit=2, after=after) == (["2号月台"], "")
+    assert client.get("/scan/places", params={"limit": 1001}).status_code == 400
 
 
 def test_the_page_needs_no_other_host_and_runs_no_script_of_its_text(demo: Demo) -> None:

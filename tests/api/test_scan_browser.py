@@ -325,6 +325,51 @@ def test_a_wrong_key_loses_nothing(playwright: Playwright, server: Server, world
     assert steps_recorded(world) == ["commissioning", "departing"]
 
 
+def test_a_place_beyond_those_listed_is_searched_for_and_stays_without_a_signal(
+    playwright: Playwright, server: Server, world: World
+) -> None:
+    far = "https://id.gs1.org/414/9506001000007/254/"
+    world.node.store.put_master_data(
+        [
+            MasterData(f"{far}A{n:04}", "place", f"Bay {n}", f"{n}号库位", {}) for n in range(1000)
+        ]  # before DOCK3
+    )
+    world.capture(made("S1", **at(1)))
+    with phone(playwright, server) as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto("/scan?lang=en")
+        page.get_by_label("API key (kept on this device only)").fill(world.texts["carrier"])
+        page.get_by_role("button", name="Save the key, list the places").click()
+        expect(page.locator("#settings-says")).to_have_text("Places found: 1000. Choose yours above")
+        places = page.get_by_label("Where I am")
+        expect(places.locator("option", has_text="Dock 3")).to_have_count(0)
+        page.get_by_role("button", name="More places").click()
+        expect(places.locator("option", has_text="Dock 3")).to_have_count(1)
+        expect(page.get_by_role("button", name="More places")).to_be_hidden()
+
+        for text in ("dock", "三号月台", "254/dock3"):
+            page.get_by_label("Find a place").fill(text)
+            page.get_by_label("Find a place").press("Enter")
+            expect(places.locator("option")).to_have_text(["—", "Dock 3, cold store · Hefei"])
+        places.select_option(label="Dock 3, cold store · Hefei")
+        page.get_by_label("Find a place").fill("nowhere")
+        page.get_by_label("Find a place").press("Enter")
+        expect(page.locator("#settings-says")).to_have_text("No place was found")
+        expect(places).to_have_value(DOCK)  # where the phone is stays
+
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        server.stop()
+        page.reload()
+        expect(places).to_have_value(DOCK)
+        page.locator("#settings summary").click()
+        page.get_by_label("Find a place").fill("bay 99")
+        page.get_by_label("Find a place").press("Enter")
+        expect(page.locator("#settings-says")).to_have_text("The node cannot be reached: try again later.")
+        expect(places.locator("option")).to_have_count(2 + 11)  # Bay 99, Bay 990 to 999
+        server.start()
+
+
 def test_a_scanner_that_types_needs_no_field(playwright: Playwright, server: Server, world: World) -> None:
     world.capture(made("S1", **at(1)))
     with phone(playwright, server) as context:

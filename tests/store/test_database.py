@@ -275,6 +275,10 @@ READS: dict[str, tuple[Callable[[SqlStore], object], str]] = {
     ),
     "master_data": (lambda store: store.master_data(["urn:a"]), "master_data (uri=?)"),
     "master_data_after": (lambda store: store.master_data_after("urn:a", limit=9), "master_data (uri>?)"),
+    "places": (
+        lambda store: store.places("dock", after="urn:a", limit=9),
+        "master_data (kind=? AND uri>?)",
+    ),
     "jobs": (
         lambda store: store.jobs(party_id=None, after="a", limit=9),
         "capture_job ((created_ms,capture_id)<(?,?))",

@@ -89,6 +89,26 @@ def test_a_pinned_fact_is_written_once(store: SqlStore) -> None:
     assert store.pinned("contract") == "0xabc"
 
 
+def test_places_are_found_by_a_part_of_a_name_or_of_the_identifier_in_pages(store: SqlStore) -> None:
+    docks = [
+        MasterData(f"urn:dock:{number}", "place", f"Dock {number}", f"{number}号月台", {})
+        for number in range(1, 5)
+    ]
+    product = MasterData("urn:dock:0", "product", "Dock crane", "月台吊车", {})
+    store.put_master_data([product, *docks, MasterData("urn:e", "place", "100_% cold", "", {})])
+
+    def found(text: str, after: str = "", limit: int = 9) -> list[str]:
+        return [place.uri for place in store.places(text, after=after, limit=limit)]
+
+    assert found("dOCK 3") == found("3号月") == found("dock:3") == ["urn:dock:3"]
+    assert found("dock", limit=2) == ["urn:dock:1", "urn:dock:2"]
+    assert found("dock", after="urn:dock:2", limit=2) == ["urn:dock:3", "urn:dock:4"]
+    assert found("dock", after="urn:dock:4") == found("crane") == []
+    assert found("0_%") == ["urn:e"]  # what LIKE would take for any text
+    assert found("_") == ["urn:e"]
+    assert len(found("")) == 5
+
+
 def test_master_data_is_found_by_identifier(store: SqlStore) -> None:
     vaccine = MasterData("urn:a", "product", "Vaccine", "疫苗", {"celsius_min": "2", "celsius_max": "8"})
     depot = MasterData("urn:b", "place", "Depot", "冷库", {})

@@ -19,6 +19,8 @@ const others = new BroadcastChannel("suyuan-scan");
 
 let shown = null; // the item on the screen
 let chosen = null; // the step tapped, and its parent
+let listed = []; // the places found last
+let searches = 0;
 let lookups = 0; // an answer to an earlier scan must not replace a later one
 let sync = () => {};
 
@@ -216,24 +218,43 @@ function setUp() {
   if (missing) $("settings").open = true;
 }
 
-async function loadPlaces() {
-  const says = $("settings-says");
+// Lists what the node finds, behind `after`; where it gives no answer, what the phone keeps is looked through.
+async function findPlaces(after = "") {
+  const turn = ++searches;
+  const text = $("place-text").value.trim();
+  let found;
+  let problem = "";
   try {
-    const answer = await send(`/scan/places?${new URLSearchParams({ lang })}`, stored("key"), { timeoutMs: LOOKUP_TIMEOUT_MS });
-    const { places } = await readJson(await accepted(answer));
-    localStorage.setItem("scan-places", JSON.stringify(places));
-    says.textContent = places.length ? "" : say("scan_place_none");
-    listPlaces();
-    sync();
+    const query = new URLSearchParams({ lang, text, after });
+    const answer = await accepted(await send(`/scan/places?${query}`, stored("key"), { timeoutMs: LOOKUP_TIMEOUT_MS }));
+    found = await readJson(answer);
+    if (!text && !after) keepPlaces(found.places);
   } catch (error) {
-    says.textContent = error.message;
+    problem = error.message;
+    found = { places: keptPlaces().filter(place => hasText(place, text)), next: "" };
   }
+  if (turn !== searches) return;
+  listPlaces(after && !problem ? [...listed, ...found.places] : found.places, found.next);
+  $("settings-says").textContent = problem || say(listed.length ? "scan_place_found" : "scan_place_none", { count: listed.length });
 }
 
-function listPlaces() {
-  const places = JSON.parse(stored("places") || "[]");
-  const options = [{ uri: "", name: "—" }, ...places].map(({ uri, name }) => new Option(name, uri, false, uri === stored("place")));
-  $("place").replaceChildren(...options);
+const hasText = ({ name, uri }, text) => `${name} ${uri}`.toLowerCase().includes(text.toLowerCase());
+const keptPlaces = () => JSON.parse(stored("places") || "[]");
+// What can be chosen without a signal.
+const keepPlaces = places => localStorage.setItem("scan-places", JSON.stringify(withHere(places, [...listed, ...keptPlaces()])));
+
+// `places` and, as `known` has it, the one where the phone is.
+function withHere(places, known) {
+  const here = known.find(({ uri }) => uri === stored("place"));
+  return !here || places.some(({ uri }) => uri === here.uri) ? places : [here, ...places];
+}
+
+function listPlaces(places, next = "") {
+  const options = [{ uri: "", name: "—" }, ...withHere(places, keptPlaces())];
+  $("place").replaceChildren(...options.map(({ uri, name }) => new Option(name, uri, false, uri === stored("place"))));
+  listed = places;
+  $("place-more").hidden = !next;
+  $("place-more").value = next;
   setUp();
 }
 
@@ -301,11 +322,18 @@ function wire() {
   $("key-form").onsubmit = event => {
     event.preventDefault();
     if ($("key").value.trim()) localStorage.setItem("scan-key", $("key").value.trim());
-    $("key").value = "";
-    loadPlaces();
+    $("key").value = $("place-text").value = "";
+    findPlaces().then(sync);
   };
+  $("place-form").onsubmit = event => {
+    event.preventDefault();
+    findPlaces();
+  };
+  $("place-text").oninput = () => ($("place-more").hidden = true); // there are more of what was looked for, not of this
+  $("place-more").onclick = () => findPlaces($("place-more").value);
   $("place").onchange = () => {
     localStorage.setItem("scan-place", $("place").value);
+    keepPlaces(keptPlaces());
     setUp();
   };
   others.onmessage = refresh;
@@ -314,7 +342,7 @@ function wire() {
 }
 
 wire();
-listPlaces();
+listPlaces(keptPlaces());
 await refresh();
 if (isSecureContext) {
   navigator.storage?.persist?.(); // ask that a full phone does not throw the queue away
