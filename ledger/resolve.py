@@ -4,6 +4,9 @@
 record and once for the item's bundle, which is verified here against its log on our chain. It is never asked
 to ask others. Its log key is its own word; what proves is the chain: only the log's writer can anchor there.
 
+Where its log proves that it holds nothing about an identifier, the one other name that both owners registered
+for the same thing answers, proven in the same way, and is not followed further.
+
 Answers are kept in memory for their lifetime, and shown as stale while the node cannot be asked. Questions
 for one identifier that come together are asked once; a node that is down or slow holds few of our threads.
 """
@@ -21,10 +24,11 @@ from urllib.parse import quote
 from ledger.config import Settings, variable_of
 from ledger.domain.bundle import read_bundle
 from ledger.domain.checkpoint import LogKey
+from ledger.domain.equivalence import same_identifiers
 from ledger.domain.errors import ChainUnavailable, Invalid, LedgerError, NotFound, NotYetAnchored
 from ledger.domain.identifiers import parse_identifier
 from ledger.domain.records import read_kept
-from ledger.domain.registry import NO_LOG
+from ledger.domain.registry import NO_LOG, RegistryState
 from ledger.domain.resolution import (
     DOWN_SECONDS,
     STALE_SECONDS_MAX,
@@ -53,6 +57,7 @@ _KEPT_MAX: Final = 20_000
 _KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 _TROUBLES_MAX: Final = 5_000
 _REASON_MAX: Final = 400  # characters: a reason may quote what the other node wrote
+_OTHER_NAMES_MAX: Final = 3
 _WAITING_PER_NODE_MAX: Final = 6
 _WAITING_MAX: Final = 20
 """Threads that wait for other nodes: half of what the API has."""
@@ -68,7 +73,8 @@ class Resolution:
 
     `is_ours` when this node answers for it; `source` is whence the answer came this time. `asked_ms` is when
     the answer was given, `expires_ms` until when it holds. `trouble` says why it could not be asked for again
-    since: then it is stale.
+    since: then it is stale. `absent` is the answer about the identifier that was asked for, where `uri` is
+    another name of the same thing: proof that there is nothing under its own.
     """
 
     uri: str
@@ -79,6 +85,20 @@ class Resolution:
     asked_ms: int
     expires_ms: int
     trouble: str = ""
+    absent: "Resolution | None" = None
+
+    @property
+    def asked(self) -> str:
+        """The identifier that was asked for."""
+        return (self.absent or self).uri
+
+    @property
+    def is_proven_absent(self) -> bool:
+        """Whether the log proves that there never was a record, nor an event."""
+        answer = self.answer
+        return (
+            not self.trouble and answer.standing == "proven" and answer.told == Told() and not answer.events
+        )
 
 
 def resolve_hosts(settings: Settings) -> LocalHosts:
@@ -117,9 +137,32 @@ class Resolver:
         uri = parse_identifier(text).uri
         via = extend_via(via, via_name(self._node.trust.log_id))
         state, _ = self._node.prefixes.registry()
+        found = self._resolve(state, uri, via)
+        return self._by_other_name(state, found, via) if found.is_proven_absent else found
+
+    def _resolve(self, state: RegistryState, uri: str, via: str) -> Resolution:
         route = find_route(state, uri)
         is_ours = route.is_unserved or route.log_id == self._node.trust.log_id
         return self._resolve_here(uri, route) if is_ours else self._resolve_there(uri, route, via)
+
+    def _by_other_name(self, state: RegistryState, absent: Resolution, via: str) -> Resolution:
+        """The answer for the one other name that is known; `absent` where none is, or several are."""
+        others = same_identifiers(state, absent.uri)
+        if len(others) > _OTHER_NAMES_MAX:
+            return absent
+        found = [self._by_name(state, other, absent, via) for other in others]
+        telling = [other for other in found if other.answer.is_known or other.answer.standing == "refuted"]
+        if len(telling) != 1:
+            return absent
+        return replace(telling[0], absent=absent, expires_ms=min(absent.expires_ms, telling[0].expires_ms))
+
+    def _by_name(self, state: RegistryState, other: str, absent: Resolution, via: str) -> Resolution:
+        try:
+            return self._resolve(state, other, via)
+        except NodeUnreachable as error:
+            raise NodeUnreachable(
+                f"{absent.uri} has no record of its own, and for {other}: {error}"
+            ) from error
 
     # ----------------------------------------------------------------------- this node
 

@@ -25,7 +25,9 @@ def get_resolution(request: Request, node: NodeDep, text: Id, direct: bool = Fal
 
     That node is asked, and its record is verified against its anchored log. `standing` is `proven`,
     `unproven` (`reason` says why) or `stale`: the node could not be asked again, and this is what it answered
-    `ageSeconds` ago. `node` is null when this node answers. 404: the responsible node does not know it.
+    `ageSeconds` ago. `node` is null when this node answers. `answeredBy` is null, or the other name of the
+    same thing, by both owners' word on chain, whose record this is; then `absence` says which log proves that
+    there is nothing under `id` itself. 404: the responsible node does not know it.
     410: its prefix is suspended or revoked. 502: the answer is refuted. 504: the node cannot be asked, and
     there is no earlier answer. 508: the registered address leads in a circle.
 
@@ -56,23 +58,33 @@ def _told(node: Node, uri: str) -> JSONResponse:
 
 
 def _json(found: Resolution, now_ms: int, left_s: int) -> dict[str, Any]:
-    route, answer = found.route, found.answer
-    proof = f"/proof/item?id={quote(found.uri, safe='')}&exact=true"
+    answer = found.answer
     return {
-        "id": found.uri,
+        "id": found.asked,
+        "answeredBy": found.uri if found.absent else None,
         "standing": "stale" if found.trouble else answer.standing,
         "reason": found.trouble or answer.reason,
         "wasProven": answer.standing == "proven",
         "record": _record(answer.told) if answer.told.values else None,
         "events": answer.events,
+        **_whence(found),
+        "absence": _whence(found.absent) if found.absent else None,
+        "askedAt": datetime.fromtimestamp(found.asked_ms // _SECOND_MS, UTC).isoformat(),
+        "ageSeconds": max(0, (now_ms - found.asked_ms) // _SECOND_MS),
+        "ttlSeconds": left_s,
+    }
+
+
+def _whence(found: Resolution) -> dict[str, Any]:
+    """Who answers for an identifier, and what proves it."""
+    route, answer = found.route, found.answer
+    proof = f"/proof/item?id={quote(found.uri, safe='')}&exact=true"
+    return {
         "prefix": {"scheme": route.prefix.scheme, "text": route.prefix.text} if route.prefix else None,
         "node": None if found.is_ours else route.endpoint,
         "log": f"0x{route.log_id.hex()}" if route.log_id != NO_LOG else None,
         "anchor": {"number": answer.anchor, "size": answer.size} if answer.anchor else None,
         "proof": proof if found.is_ours else route.endpoint.rstrip("/") + proof,
-        "askedAt": datetime.fromtimestamp(found.asked_ms // _SECOND_MS, UTC).isoformat(),
-        "ageSeconds": max(0, (now_ms - found.asked_ms) // _SECOND_MS),
-        "ttlSeconds": left_s,
     }
 
 

@@ -83,6 +83,8 @@ def run_resolve(arguments: argparse.Namespace) -> int:
             return 2
     answer, route = found.answer, found.route
     print(f"{found.uri}: {answer.standing}" + (f", {answer.reason}" if answer.reason else ""))
+    if found.absent:
+        print(f"answers for {found.asked}, another name of it, which has no record of its own: proven")
     if route.prefix:
         print(f"prefix  {route.prefix.scheme} {route.prefix.text or '(root)'}")
     print(f"node    {'this one' if found.is_ours else route.endpoint}")

@@ -195,6 +195,107 @@ def test_what_the_responsible_node_does_not_know_is_not_found_and_proven_so(node
     assert "proven by anchor 2" in detail
 
 
+# --- another name of the same thing
+
+
+@dataclass
+class Twin:
+    """An OID and the handle that carries it, under prefixes that both owners call equivalent."""
+
+    oid: str
+    handle: str
+    prefix: bytes
+    world: World  # whose log has what is recorded under the OID
+
+    def change(self, action: Action, *values: dict[str, Any], uri: str = "") -> None:
+        read = parse_values(list(values)) if values else ()
+        change_record(self.world.node, self.world.keys["factory"], Change(uri or self.oid, action, read))
+        self.world.anchor()
+
+
+def add_twin(nodes: Nodes, world: World, endpoint: str) -> Twin:
+    """An OID prefix of its own, served by `world` at `endpoint`."""
+    text = f"1.2.156.{next(_prefixes)}"
+    prefix, admin = node_id("oid", text), nodes.a.node.store.party("factory")
+    assert admin
+    world.node.store.put_party(admin)
+    nodes.writer.open_scheme("oid", ".", admin.account)
+    nodes.writer.allocate("oid", text, admin.account)
+    nodes.writer.set_endpoint(prefix, endpoint, world.node.trust.log_id)
+    for pair in ((prefix, nodes.node), (nodes.node, prefix)):
+        nodes.writer.declare_equivalence(*pair)
+    nodes.follow()
+    return Twin(f"urn:oid:{text}.7", f"hdl:{nodes.prefix}/{text}.7", prefix, world)
+
+
+def test_a_handle_without_a_record_is_answered_by_its_other_name_which_is_said(nodes: Nodes) -> None:
+    twin = add_twin(nodes, nodes.b, str(nodes.ask_b.base_url))
+    twin.change("register", TEA)
+    for asked, node, absent_at in (
+        (nodes.ask_b, None, nodes.a_url),
+        (nodes.ask_a, str(nodes.ask_b.base_url), None),
+    ):
+        found = asked.get("/resolve", params={"id": twin.handle}).json()
+        assert (found["id"], found["answeredBy"]) == (twin.handle, twin.oid)
+        assert (found["standing"], found["node"], found["prefix"]["scheme"]) == ("proven", node, "oid")
+        assert found["record"]["values"][0]["data"]["value"] == "https://maker.example/tea"
+        assert found["log"] == f"0x{nodes.b.node.trust.log_id.hex()}"
+        assert found["ttlSeconds"] == 60  # that the handle has none of its own holds no longer
+        absence = found["absence"]
+        assert (absence["node"], absence["prefix"]["scheme"]) == (absent_at, "handle")
+        assert absence["log"] == f"0x{nodes.a.node.trust.log_id.hex()}"
+        for world, proof in ((nodes.b, found["proof"]), (nodes.a, absence["proof"])):
+            bundle = asked.get(proof) if proof.startswith("/") else httpx.get(proof)
+            assert world.verify(bundle.content).exit_code == 0
+
+    own = nodes.resolve(twin.oid)
+    assert (own["id"], own["answeredBy"], own["absence"]) == (twin.oid, None, None)
+
+
+def test_a_record_of_its_own_answers_and_one_that_was_deleted_is_not_replaced(nodes: Nodes) -> None:
+    twin = add_twin(nodes, nodes.a, nodes.a_url)
+    twin.change("register", TEA)
+    assert nodes.resolve(twin.handle)["answeredBy"] == twin.oid
+    twin.change("register", NEW_TEA, uri=twin.handle)
+    nodes.wait(60)
+    found = nodes.resolve(twin.handle)
+    assert (found["answeredBy"], found["record"]["values"][0]["data"]["value"]) == (None, NEW_TEA["data"])
+    twin.change("delete", uri=twin.handle)
+    nodes.wait(600)
+    assert "is deleted at" in nodes.refuse(404, twin.handle)
+
+
+def test_two_names_without_a_record_are_asked_for_once_each(nodes: Nodes) -> None:
+    with run_peer(relay(nodes)) as peer:
+        nodes.point_to(peer.url)
+        twin = add_twin(nodes, nodes.a, peer.url)
+        for name in (twin.handle, twin.oid, twin.handle):
+            assert f"{name} is not known at" in nodes.refuse(404, name)
+        assert len(peer.paths) == 2 * len(("/resolve", "/proof/item"))
+
+
+def test_another_name_answers_only_where_its_own_node_would(nodes: Nodes) -> None:
+    twin = add_twin(nodes, nodes.a, "http://127.0.0.1:9")  # nobody listens there
+    detail = nodes.refuse(504, twin.handle)
+    assert f"{twin.handle} has no record of its own, and for {twin.oid}" in detail
+    assert "could not be asked" in detail
+    nodes.writer.set_endpoint(twin.prefix, nodes.a_url, nodes.a.node.trust.log_id)
+    nodes.follow()
+    twin.change("register", TEA)
+    alter(nodes.a, "UPDATE identifier_record SET kept = replace(kept, 'maker', 'forger')")
+    assert f"{twin.oid}: the answer of {nodes.a_url} is refuted" in nodes.refuse(502, twin.handle)
+    nodes.writer.withdraw_equivalence(twin.prefix, nodes.node)
+    nodes.follow()
+    assert f"{twin.handle} is not known at" in nodes.refuse(404, twin.handle)
+
+
+def test_where_nobody_proves_that_there_is_none_another_name_does_not_answer(nodes: Nodes) -> None:
+    twin = add_twin(nodes, nodes.a, nodes.a_url)
+    twin.change("register", TEA)
+    nodes.point_to(nodes.a_url, bytes(32))
+    assert "unproven: the registry names no log" in nodes.refuse(404, twin.handle)
+
+
 # --- a node that is gone
 
 
@@ -494,3 +595,9 @@ def test_the_command_says_what_was_proven(
     nodes.change("put", NEW_TEA)
     assert main(["resolve", nodes.id]) == 2
     assert "waits for the next anchor" in capsys.readouterr().out
+
+    twin = add_twin(nodes, nodes.a, nodes.a_url)
+    twin.change("register", TEA)
+    assert main(["resolve", twin.handle]) == 0
+    said = capsys.readouterr().out
+    assert f"{twin.oid}: proven\nanswers for {twin.handle}, another name of it" in said
