@@ -19,11 +19,13 @@ from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from ledger.domain.errors import Invalid, LedgerError
+from ledger.lookups import Lookups
 
 _URL_MAX: Final = 2048
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands in the last 32 bits
 _IPV4_COMPATIBLE: Final = IPv6Network("::/96")  # as above; RFC 4291 gave it up
+_LOOKUPS: Final = Lookups()
 
 
 class NoAnswer(LedgerError):
@@ -82,7 +84,7 @@ def asked(
     """The answer while the block runs; `timeout_seconds` are for all of it, the block included.
 
     Raises NoAnswer, when the request may have arrived nevertheless, and Invalid for a target that is not
-    called; NoAnswer also when reading fails in the block. A name server has the time that the system gives.
+    called; NoAnswer also when reading fails in the block.
     """
     check_target(url, local_hosts)
     target, until = _split(url), time.monotonic() + timeout_seconds
@@ -159,11 +161,11 @@ def _connected(
     target: SplitResult, local_hosts: LocalHosts, until: float
 ) -> Iterator[http.client.HTTPConnection]:
     host, port = _host(target), target.port or _DEFAULT_PORTS[target.scheme]
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = _addresses(host, port, until)
     if host not in local_hosts:
-        for *_, address in found:
-            _check_public(host, ip_address(str(address[0]).partition("%")[0]), local_hosts)
-    stream = _open([str(address[0]) for *_, address in found], port, until)
+        for address in addresses:
+            _check_public(host, ip_address(address.partition("%")[0]), local_hosts)
+    stream = _open(addresses, port, until)
     with stream, _cut_at(until, stream):
         if target.scheme == "http":
             connection = http.client.HTTPConnection(host, port)
@@ -175,6 +177,13 @@ def _connected(
             yield connection
         finally:
             connection.close()
+
+
+def _addresses(host: str, port: int, until: float) -> list[str]:
+    try:
+        return _LOOKUPS.addresses(host, port, until)
+    except TimeoutError as error:
+        raise NoAnswer(str(error)) from error
 
 
 def _open(addresses: list[str], port: int, until: float) -> socket.socket:
