@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from ledger.domain.ai_table import QUALIFIER_PATHS, QUALIFIERS, check_value
 from ledger.domain.authenticity import LabelSigner
@@ -35,6 +36,7 @@ _REQUIRES: Final = {"4330": "00", "4331": "00", "4332": "00", "4333": "00", "02"
 """AI -> the AI without which it says nothing (GS1 General Specifications, 4.14.2)."""
 _COLD_CELSIUS_MAX: Final = 8  # GB/T 24616: chilled is up to 8 °C, frozen up to -18 °C
 _FROZEN_CELSIUS_MAX: Final = -12  # what is meant to be kept frozen, at whatever class
+_QUALIFYING: Final = {key: frozenset().union(*orders) for key, orders in QUALIFIERS.items()}
 _FIELD_OF_AI: Final = {code: name for name, code in AI_OF_FIELD.items()}
 _date: Final = re.compile(r"20([0-9]{2})-([0-9]{2})(?:-([0-9]{2}))?").fullmatch
 
@@ -69,8 +71,8 @@ class Content:
     def path(self) -> tuple[Element, ...]:
         """The first GS1 key and those elements that can qualify it."""
         key = next(element for element in self.elements if element.ai in QUALIFIER_PATHS)
-        qualifying = {code for order in QUALIFIERS[key.ai] for code in order}
-        return (key, *(element for element in self.elements if element.ai in qualifying))
+        qualifying = _QUALIFYING[key.ai]
+        return (key, *[element for element in self.elements if element.ai in qualifying])
 
 
 def gs1_content(
@@ -84,11 +86,10 @@ def gs1_content(
     goods) and `handling`, and on a logistic unit the elements (4333) and (4331). Raises Invalid for a wrong
     value, two values of one AI, an element whose companion is missing, and when there is no key.
     """
-    given, fields = tuple(elements), fields or {}
-    allowed = parse_range(fields)
-    temperatures = _temperatures(allowed) if any(code == "00" for code, _ in given) else ()
+    given, told = tuple(elements), _read_fields(tuple((fields or {}).items()))
+    temperatures = _temperatures(told.allowed) if any(code == "00" for code, _ in given) else ()
     values: dict[str, str] = {}
-    for code, value in (*given, *_elements_in(fields), *temperatures):
+    for code, value in (*given, *told.elements, *temperatures):
         if values.setdefault(code, value) != value:
             raise Invalid(f"({code}) has two values, {values[code]!r} and {value!r}; leave one")
         check_value(code, value)
@@ -100,13 +101,13 @@ def gs1_content(
         if (needed := _REQUIRES.get(code, code)) not in values:
             raise Invalid(f"({code}){values[code]}: says nothing without ({needed}); add that or leave it")
     checked = tuple(Element(*pair) for pair in values.items())
-    return Content(stem, checked, "", _fields(fields, allowed) | dict(_fields_of(checked)))
+    return Content(stem, checked, "", told.shown | dict(_fields_of(checked)))
 
 
 def other_content(identifier: str, fields: Mapping[str, str] | None = None) -> Content:
     """The content for an identifier of another scheme, as 88.118.1001/abc; a QR code holds it as it is."""
-    fields = fields or {}
-    return Content("", (), identifier, _fields(fields, parse_range(fields)) | {"identifier": identifier})
+    told = _read_fields(tuple((fields or {}).items()))
+    return Content("", (), identifier, told.shown | {"identifier": identifier})
 
 
 def format_date(value: str) -> str:
@@ -114,12 +115,24 @@ def format_date(value: str) -> str:
     return f"20{value[:2]}-{value[2:4]}" + (f"-{value[4:6]}" if value[4:6] != "00" else "")
 
 
-def _fields(fields: Mapping[str, str], allowed: TemperatureRange | None) -> dict[str, str]:
-    kept = {name: text for name, text in fields.items() if text}
-    return dict(_storage_fields(allowed)) | kept if allowed else kept
+class _Told(NamedTuple):
+    """What the given fields say."""
+
+    elements: tuple[Element, ...]
+    allowed: TemperatureRange | None
+    shown: dict[str, str]
 
 
-def _storage_fields(allowed: TemperatureRange) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=64)  # most labels of a job have the same
+def _read_fields(fields: tuple[tuple[str, str], ...]) -> _Told:
+    kept = {name: text for name, text in fields if text}
+    allowed = parse_range(kept)
+    return _Told(tuple(_elements_in(kept)), allowed, dict(_storage_fields(allowed)) | kept)
+
+
+def _storage_fields(allowed: TemperatureRange | None) -> Iterator[tuple[str, str]]:
+    if allowed is None:
+        return
     low, high = allowed.celsius_min, allowed.celsius_max
     is_cold = high is not None and high <= _COLD_CELSIUS_MAX
     yield "storage", str(allowed)
@@ -133,7 +146,7 @@ def _storage_fields(allowed: TemperatureRange) -> Iterator[tuple[str, str]]:
 def _elements_in(fields: Mapping[str, str]) -> Iterator[Element]:
     for name, text in fields.items():
         code = name if name.isdecimal() else AI_OF_FIELD.get(name)
-        if code and text:
+        if code:
             yield Element(code, _parse_date(name, text) if code in _DATES and "-" in text else text)
 
 

@@ -5,7 +5,7 @@ Pure: no printer, no picture. Writers see the boxes and nothing of templates or 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from labels.content import Content
@@ -197,12 +197,16 @@ def _require_fit(area: Lettered, text: str, pieces: tuple[str, ...], width_mm: f
 
 def _fill_in(area: Area, text: str, fields: Mapping[str, str], optional: bool) -> str:
     """`text` with its fields; "" when one is missing that may be."""
-    names = PLACEHOLDER.findall(text)
-    if missing := next((name for name in names if not fields.get(name)), None):
+    if missing := next((name for name in _names(text) if not fields.get(name)), None):
         if optional:
             return ""
         raise Invalid(f"{area.name}: the field {missing!r} is missing: give it as {missing}=...")
-    return PLACEHOLDER.sub(lambda match: fields[match[1]], text)
+    return text.format_map(fields)
+
+
+@cache
+def _names(text: str) -> list[str]:
+    return PLACEHOLDER.findall(text)
 
 
 @lru_cache(maxsize=_REMEMBERED)

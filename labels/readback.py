@@ -44,7 +44,8 @@ def read_back(image: Image.Image, symbol: Symbol, name: str) -> float:
             f"{name}: reads back as {code.symbology_identifier} {code.bytes!r}, "
             f"should be {carrier} {expected!r}"
         )
-    return float(cast(dict[str, Any], code.extra)["UEC"]) if code.extra else 1.0
+    extra = cast(dict[str, Any] | None, code.extra)  # parsed anew each time that it is asked for
+    return float(extra["UEC"]) if extra else 1.0
 
 
 def _dots(image: Image.Image, height: int) -> memoryview:

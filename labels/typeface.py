@@ -42,12 +42,13 @@ class Face:
 
     def require_glyphs(self, text: str, where: str) -> None:
         """Raise Invalid naming the first character of `text` that the font does not draw."""
-        for character in text:
-            if character not in self.advances:
-                raise Invalid(
-                    f"{where}: the label font does not draw {character!r} (U+{ord(character):04X}): "
-                    "use a character of GB 2312 or Latin-1"
-                )
+        if self.advances.keys() >= set(text):
+            return
+        character = next(character for character in text if character not in self.advances)
+        raise Invalid(
+            f"{where}: the label font does not draw {character!r} (U+{ord(character):04X}): "
+            "use a character of GB 2312 or Latin-1"
+        )
 
     def is_drawn(self, character: str) -> bool:
         """Whether the character leaves ink."""

@@ -44,22 +44,22 @@ def _draw_text(text: TextBox, scale: float) -> str:
     left, top = line_corner(text, scale)
     mask = line_mask(text.text, text.em_mm * scale, text.bold)
     # ^FR turns the dots below over: white letters on a black bar.
-    return _field(left, top, _bands(mask.dots, (mask.width + 7) // 8), "^FR" if text.white else "")
+    return _field(left, top, mask.dots, (mask.width + 7) // 8, "^FR" if text.white else "")
 
 
 def _draw_symbol(printed: PrintedSymbol) -> str:
-    return _field(printed.left, printed.top, _bands(printed.dots, (printed.width + 7) // 8))
+    return _field(printed.left, printed.top, printed.dots, (printed.width + 7) // 8)
 
 
-def _field(left: int, top: int, bands: tuple[tuple[int, str], ...], mode: str = "") -> str:
-    return "".join([f"^FO{left},{top + below}{mode}{graphic}^FS" for below, graphic in bands])
-
-
-def _bands(rows: bytes, stride: int) -> tuple[tuple[int, str], ...]:
-    """Rows of `stride` bytes as graphics of bounded size: rows above it, and the command."""
+def _field(left: int, top: int, rows: bytes, stride: int, mode: str = "") -> str:
+    """Rows of `stride` bytes as graphics of bounded size, one below the other."""
     band = _BAND_BYTES_MAX // stride * stride
-    starts = range(0, len(rows), band)
-    return tuple((start // stride, _graphic(rows[start : start + band], stride)) for start in starts)
+    return "".join(
+        [
+            f"^FO{left},{top + start // stride}{mode}{_graphic(rows[start : start + band], stride)}^FS"
+            for start in range(0, len(rows), band)
+        ]
+    )
 
 
 def _graphic(rows: bytes, stride: int) -> str:
