@@ -9,6 +9,7 @@ Source: GS1 Barcode Syntax Dictionary, release 2026-01-27, here grouped by form.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
@@ -26,6 +27,7 @@ class ApplicationIdentifier:
     is_attribute: bool  # may stand in the query of a Digital Link
 
 
+@lru_cache(maxsize=4096)  # the same GTINs, lots and dates come again and again; a fault is not remembered
 def check_value(code: str, value: str) -> None:
     """Raise Invalid, naming the fault, unless `value` is right for the AI `code`."""
     ai = AIS.get(code)
