@@ -28,7 +28,7 @@ from labels.typeface import ASCENT_EM, face
 from ledger.domain.errors import Invalid
 
 COARSEST_DOTS_PER_MM: Final = 8  # of label printers: 203 dpi
-_REMEMBERED: Final = 1024  # texts placed lately: most are the same on every label of a job
+_REMEMBERED: Final = 256  # texts placed lately: most are the same on every label of a job
 _INVERSE_MARGIN_EM: Final = 0.3
 _CAPTION_GAP_EM: Final = 0.6
 _ROW_GAP_EM: Final = 0.25

@@ -59,7 +59,7 @@ class Mask(NamedTuple):
         return Image.frombytes("1", (self.width, self.height), self.dots)
 
 
-@lru_cache(maxsize=1024)  # most texts of a job are the same on every label
+@lru_cache(maxsize=256)  # most texts of a job are the same on every label
 def line_mask(text: str, em_dots: float, bold: bool) -> Mask:
     """The dots of a line of text."""
     typeface = face(bold)

@@ -29,7 +29,7 @@ def height_mm(lines: int, em_mm: float) -> float:
     return ((lines - 1) * PITCH_EM + 1) * em_mm if lines else 0.0
 
 
-@lru_cache(maxsize=4096)  # most texts of a job are the same on every label
+@lru_cache(maxsize=256)  # most texts of a job are the same on every label
 def fit_text(
     pieces: tuple[str, ...], width_mm: float, height_mm_max: float, sizes: tuple[float, ...], bold: bool
 ) -> Flow | None:
@@ -52,7 +52,7 @@ def sizes_between(em_mm: float, em_mm_min: float) -> tuple[float, ...]:
     return tuple(round(em_mm - step * _STEP_MM, 2) for step in range(steps + 1))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def break_words(text: str) -> tuple[str, ...]:
     """`text` cut where a line may break: between hanzi, and behind spaces, which stay with what is before."""
     words: list[str] = []

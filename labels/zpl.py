@@ -39,7 +39,7 @@ def _draw_bar(bar: BarBox, scale: float) -> str:
     return f"^FO{left},{top}^GB{width},{height},{min(width, height)}^FS"
 
 
-@lru_cache(maxsize=1024)  # most texts of a job stand in the same place on every label
+@lru_cache(maxsize=256)  # most texts of a job stand in the same place on every label
 def _draw_text(text: TextBox, scale: float) -> str:
     left, top = line_corner(text, scale)
     mask = line_mask(text.text, text.em_mm * scale, text.bold)

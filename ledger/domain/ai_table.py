@@ -27,7 +27,7 @@ class ApplicationIdentifier:
     is_attribute: bool  # may stand in the query of a Digital Link
 
 
-@lru_cache(maxsize=4096)  # the same GTINs, lots and dates come again and again; a fault is not remembered
+@lru_cache(maxsize=1024)  # the same GTINs, lots and dates come again and again; a fault is not remembered
 def check_value(code: str, value: str) -> None:
     """Raise Invalid, naming the fault, unless `value` is right for the AI `code`."""
     ai = AIS.get(code)
