@@ -63,4 +63,4 @@ def _finders(dark: int, light: int, step: int) -> int:
         return 0
     two = dark | dark << step
     four = two | two << 2 * step  # some dark module among the one here and the three before it
-    return found.bit_count() - (found & four << step & four >> 10 * step).bit_count()
+    return (found & four << step & four >> 10 * step ^ found).bit_count()
