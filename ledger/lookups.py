@@ -66,7 +66,7 @@ class Lookups:
     def _run(self, found: Future[list[str]], host: str, port: int) -> None:
         try:
             found.set_result(self._look_up(host, port))
-        except (OSError, ValueError) as error:
+        except BaseException as error:  # noqa: BLE001  whatever it is, who asked is told, and it hangs no more
             found.set_exception(error)
         finally:
             with self._lock:

@@ -31,6 +31,8 @@ class NameServer:
             self.enough.wait(LONG)
         if host.startswith("none"):
             raise OSError("no such name")
+        if host.startswith("fault"):
+            raise AssertionError("a mistake of ours")
         return ["192.0.2.1", f"192.0.2.{port}"]
 
 
@@ -50,6 +52,13 @@ def test_addresses_come_in_order_and_what_the_system_says_is_passed_on(server: N
     assert ask(lookups, "shop.example") == ["192.0.2.1", "192.0.2.80"]
     with pytest.raises(OSError, match="no such name"):
         ask(lookups, "none.example")
+
+
+def test_a_look_up_that_fails_in_any_other_way_is_told_at_once(server: NameServer) -> None:
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match="a mistake of ours"):
+        ask(Lookups(server.look_up), "fault.example")
+    assert time.monotonic() - began < LONG / 2
 
 
 def test_a_name_that_gets_no_answer_takes_no_place_from_others_when_its_time_is_over(
