@@ -173,7 +173,7 @@ function form(id, close) {
       else tell(say(acknowledged.event === "captured" ? "fleet_acknowledged" : "fleet_acknowledged_later"));
       renew();
     } catch (error) {
-      tell(error.message, true);
+      tell(error.problems?.map(problem => problem.message).join("; ") || error.message, true);
       send.disabled = false;
     }
   });
