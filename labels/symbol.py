@@ -63,7 +63,7 @@ class Symbol:
 
     def row(self, number: int) -> tuple[bool, ...]:
         """The modules of one row, dark is True."""
-        stride = (self.columns + 7) // 8
+        stride = _stride(self.columns)
         bits = int.from_bytes(self.bits[number * stride : (number + 1) * stride])
         return tuple(bool(bits >> (8 * stride - 1 - column) & 1) for column in range(self.columns))
 

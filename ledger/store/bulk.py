@@ -67,18 +67,18 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -
         raise DBAPIError.instance(statement, None, error, error_class, dialect=dialect) from error
 
 
-def _fields(column: Column[Any], values: Sequence[Any]) -> Iterable[str]:
+def _fields(column: Column[Any], values: Sequence[Any]) -> list[str]:
     """The values of a column in the text format of COPY (PostgreSQL's manual, COPY)."""
     if isinstance(column.type, Text):
-        texts = ["" if value is None else value for value in values] if None in values else values
-        escaped = [_escape(text) for text in texts] if _is_special("".join(texts)) else texts
+        texts = ["" if value is None else value for value in values]
+        written = [_escape(text) for text in texts] if _is_special("".join(texts)) else texts
     elif isinstance(column.type, LargeBinary):
-        escaped = ["" if value is None else "\\\\x" + value.hex() for value in values]
+        written = ["" if value is None else "\\\\x" + value.hex() for value in values]
     else:
-        escaped = [str(value) for value in values]
+        written = [str(value) for value in values]
     if None not in values:
-        return escaped
-    return ["\\N" if value is None else text for value, text in zip(values, escaped, strict=True)]
+        return written
+    return ["\\N" if value is None else text for value, text in zip(values, written, strict=True)]
 
 
 _is_special: Final = re.compile(r"[\\\t\n\r]").search
