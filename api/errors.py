@@ -100,7 +100,8 @@ _ANSWERS: Final[Mapping[type[Exception], _Answer]] = {
 }
 _PROBLEM_JSON, _PROBLEM_XML = "application/problem+json", "application/problem+xml"
 _PROBLEM_FORMATS: Final = (_PROBLEM_JSON, JSON, JSON_LD, _PROBLEM_XML, XML, TEXT_XML)
-_UNEXPECTED: Final = _answer(500, "ImplementationException")
+# The server closes the connection after it. Unsaid, the client's next request meets a closed one.
+_UNEXPECTED: Final = _answer(500, "ImplementationException", Connection="close")
 _EPCIS_BY_STATUS: Final = {404: "NoSuchResourceException", 405: "NoSuchResourceException"}
 
 

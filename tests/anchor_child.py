@@ -12,7 +12,7 @@ from ledger.anchor import AnchorWorker
 from ledger.chain import connect
 from ledger.domain.errors import ChainUnavailable, StoreUnavailable
 from ledger.store import open_store
-from tests.anchoring import INSTANT, Faults, signer_of
+from tests.anchoring import INSTANT, Faults, anchor_all, signer_of
 from tests.chain.nodes import WRITER
 
 
@@ -28,8 +28,7 @@ def main(rpc_url: str, contract: str, database_url: str, origin: str, method: st
         signer_of(origin),
         lambda: time.time_ns() // 1_000_000,
     )
-    while worker.step() != "idle":
-        pass
+    anchor_all(worker)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from ledger.domain.errors import (
 from ledger.growth import grow, rebuild_caches
 from ledger.ports import AnchorState
 from ledger.store import open_store
-from tests.anchoring import Fault, Faults, World, signer_of
+from tests.anchoring import Fault, Faults, World, signer_of, step
 from tests.chain.nodes import STRANGER, WRITER, Anvil, run_anvil
 
 CHAIN_CALLS = (
@@ -72,8 +72,8 @@ def sql(world: World, statement: str) -> None:
 def test_an_anchor_goes_through_its_four_states(world: World) -> None:
     world.capture("ab", "b", "c")
     done = []
-    while (step := world.worker.step()) != "idle":
-        done.append(step)
+    while (last := step(world.worker)) != "idle":
+        done.append(last)
         world.check()
     assert done == ["prepared", "signed", "sent", "mined", "final"]
     assert world.anchored_size == world.worker.health.anchored_size == 3
@@ -92,7 +92,7 @@ def test_events_captured_meanwhile_go_into_the_next_anchor(world: World) -> None
 def test_a_worker_that_was_restarted_between_any_two_steps_goes_on(world: World) -> None:
     for items in ("ab", "bc", "a"):
         world.capture(items)
-        while world.worker.step() != "idle":
+        while step(world.worker) != "idle":
             world.check()
             world.worker = world.new_worker()
     assert world.anchored_size == 3

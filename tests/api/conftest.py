@@ -22,6 +22,7 @@ from ledger.demo.world import Highlights
 from ledger.node import Node, now_ms
 from ledger.setup import Account, connect_chain, set_up
 from ledger.store import open_store
+from tests.anchoring import anchor_all
 from tests.chain.nodes import Anvil
 from tests.services.world import World, open_world
 
@@ -82,9 +83,7 @@ def served_demo(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = open_store(settings.store_url)
     node = set_up(settings, store, operator)
     story = load_demo(node, operator, lambda sentence: None)
-    worker = AnchorWorker(store, connect_chain(settings, store, operator), node.signer, now_ms)
-    while worker.step() != "idle":
-        pass
+    anchor_all(AnchorWorker(store, connect_chain(settings, store, operator), node.signer, now_ms))
     with serving(node) as client:
         yield Demo(node, story.highlights, client)
     store.close()

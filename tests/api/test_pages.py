@@ -233,5 +233,6 @@ def test_an_error_of_ours_is_told_without_its_inside(world: World, serve: Serve)
     broken = replace(world.node, settings=replace(Settings(), data_dir=None))  # type: ignore[arg-type]
     answer = serve(broken).get("/")
     assert answer.status_code == 500
+    assert answer.headers["connection"] == "close", "the server closes it: let the client know"
     assert answer.json()["detail"].startswith("this node made a mistake")
     assert "Traceback" not in answer.text

@@ -27,6 +27,7 @@ from ledger.registry import refresh_prefixes
 from ledger.setup import connect_chain, connect_registry, operator_account, pinned_deployment, set_up
 from ledger.store import open_store
 from ledger.verify import JsonRpcChain, Verified, verify
+from tests.anchoring import anchor_all
 from tests.api.conftest import serving
 from tests.chain.nodes import Anvil
 from tests.services.world import document, made
@@ -61,9 +62,7 @@ class Served:
 
     def anchor(self) -> None:
         chain = connect_chain(self.node.settings, self.node.store, operator_account(self.node.settings))
-        worker = AnchorWorker(self.node.store, chain, self.node.signer, now_ms)
-        while worker.step() != "idle":
-            pass
+        anchor_all(AnchorWorker(self.node.store, chain, self.node.signer, now_ms))
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         answer = self.client.get(f"/registry/{path}", params=params)

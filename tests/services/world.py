@@ -11,12 +11,12 @@ from ledger.capture import ErrorBehaviour, capture
 from ledger.chain import EthereumChain
 from ledger.config import Settings
 from ledger.domain.access import GS1, URI, PrefixEntry
-from ledger.domain.errors import ChainUnavailable, Conflict
 from ledger.node import Node, Prefixes, load_signer
 from ledger.parties import authenticate, new_key
 from ledger.ports import ApiKey, CaptureJob, Party, Store
 from ledger.prove import prove_event, prove_item
 from ledger.verify import JsonRpcChain, Trust, Verdict, verify
+from tests.anchoring import anchor_all
 from tests.chain.nodes import Anvil
 
 START_MS = 1_795_363_200_000
@@ -51,14 +51,7 @@ class World:
 
     def anchor(self) -> None:
         """Take the worker's steps until everything captured is anchored."""
-        worker = AnchorWorker(self.node.store, self.chain, self.node.signer, self.clock)
-        for _ in range(1000):
-            try:
-                if worker.step() == "idle":
-                    return
-            except (Conflict, ChainUnavailable):  # a chain may count a tx a moment before it shows it
-                continue
-        raise AssertionError("the log was not anchored in 1000 steps")
+        anchor_all(AnchorWorker(self.node.store, self.chain, self.node.signer, self.clock))
 
     def verify_item(self, uri: str) -> Verdict:
         return self.verify(prove_item(self.node, uri))
