@@ -17,7 +17,7 @@ from ledger.domain.canonical_json import JsonValue
 from ledger.domain.commitment import SALT_BYTES, LeafEntry, commit, ids_root, item_key
 from ledger.domain.epc_format import new_company_prefixes
 from ledger.domain.errors import Conflict, Invalid, NotAllowed, Problem, TooLarge
-from ledger.domain.event_facts import event_facts, to_ms
+from ledger.domain.event_facts import Facts, event_facts, to_ms
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import Document, parse_document
 from ledger.domain.events import Event, event_to_json, mint_event_id
@@ -46,6 +46,7 @@ class Draft:
     ids_count: int
     ids_root: bytes
     event_hashes: tuple[str, str]  # CBV 2.0 and 2.1
+    facts: Facts
     company_prefixes: frozenset[str]  # that its EPC URNs spell
 
 
@@ -116,7 +117,7 @@ def _capture(
             for offset, draft in enumerate(fresh)
         ]
         batch.add(rows)
-        batch.index([(row.log_index, event_facts(d.event)) for d, (row, _) in zip(fresh, rows, strict=True)])
+        batch.index([(event.log_index, draft.facts) for draft, (event, _) in zip(fresh, rows, strict=True)])
         _keep_company_prefixes(node, batch, fresh)
         captured += [event for event, _ in rows]
         problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
@@ -199,6 +200,7 @@ def _draft(document: Document) -> list[Draft]:
     stored = [event_to_json(event) for event in events]
     bodies = [fast_json.encode(value) for value in stored]
     hashes = [event_hashes(event) for event in events]
+    facts = [event_facts(event) for event in events]
     spelled = document.company_prefixes
     return [
         Draft(
@@ -210,6 +212,7 @@ def _draft(document: Document) -> list[Draft]:
             ids_count=len(keys[number]),
             ids_root=roots[number],
             event_hashes=hashes[number],
+            facts=facts[number],
             company_prefixes=spelled.get(pointer, frozenset()),
         )
         for number, (pointer, _) in enumerate(document.events)

@@ -22,6 +22,7 @@ _SEARCHED = (_MASTER.name, _MASTER.name_zh, _MASTER.uri)
 # Statements of every request: what is put together once costs little to run.
 _ONE_PARTY = select(tables.party).where(_PARTY.party_id == bindparam("wanted"))
 _ONE_KEY = select(tables.api_key).where(_KEY.key_id == bindparam("wanted"))
+_ALL_MASTER_DATA = select(tables.master_data)
 _ACCOUNT_BYTES = 20
 
 
@@ -115,6 +116,8 @@ class Parties(Database):
 
 
 def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:
+    if not entries:
+        return
     rows = {entry.uri: _from_master_data(entry) for entry in entries}
     insert_rows(connection, tables.master_data, sorted(rows.values()), "replace")
     index_master_data(connection, entries)
@@ -122,7 +125,7 @@ def write_master_data(connection: Connection, entries: Sequence[MasterData]) -> 
 
 
 def read_master_data(connection: Connection, uris: Sequence[str]) -> dict[str, MasterData]:
-    rows = rows_where_in(connection, select(tables.master_data), _MASTER.uri, uris)
+    rows = rows_where_in(connection, _ALL_MASTER_DATA, _MASTER.uri, uris)
     return {entry.uri: entry for entry in map(_to_master_data, rows)}
 
 

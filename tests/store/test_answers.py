@@ -41,13 +41,15 @@ def test_every_write_that_changes_answers_changes_the_revision_for_every_process
     beside.close()
 
 
-def test_a_write_that_fails_changes_no_revision(store: SqlStore) -> None:
+def test_a_write_that_fails_or_writes_nothing_changes_no_revision(store: SqlStore) -> None:
     with store.answering() as reads:
         before = reads.revision
     with pytest.raises(NotFound):
         store.remove_link("none")
     with pytest.raises(Conflict):
         store.put_links([link("a/1", f"{n}") for n in range(LINKS_MAX + 1)], "maker", 1)
+    with store.append() as batch:  # a capture without master data
+        batch.put_master_data([])
     with store.answering() as reads:
         assert reads.revision == before
 
