@@ -6,9 +6,9 @@ When `capture` returns, the events are durable; anchoring follows later and is n
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Final, Literal
 
 from ledger import fast_json
@@ -32,16 +32,20 @@ MaySpeak = Callable[[str], bool]
 """Whether the submitter may speak for an identifier."""
 
 RECEIPT_FORMAT = "suyuan-receipt/1"
+_TRIES: Final = 3
+"""How often a document is taken that arrives several times at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that is ready for the log, all but its place, time and salt."""
+    """An event that is ready for the log, all but its place and time."""
 
     pointer: str
     event: Event
     identity: EventIdentity
     body: bytes
+    salt: bytes
+    commitment: bytes
     links: tuple[ItemLink, ...]
     ids_count: int
     ids_root: bytes
@@ -88,7 +92,7 @@ def _capture(
     all_new: bool = False,
 ) -> tuple[CaptureJob, list[StoredEvent]]:
     """The job, and the events of the document that now stand in the log."""
-    drafts = _draft(document)
+    drafts = _draft(node, document)
     may_speak = speaker(node, submitter)
     foreign = _find_foreign(node, submitter, may_speak, drafts)
     if error_behaviour == "rollback":
@@ -97,13 +101,10 @@ def _capture(
     allowed = [draft for draft in drafts if draft.pointer not in refused]
     world = know_places(node, [draft.event for draft in allowed])
     own, unasked = _find_own(may_speak, document.master_data)
-    with node.store.append() as batch:
+
+    def append(arrived: _Arrived, batch: Append) -> tuple[CaptureJob, list[StoredEvent]]:
         created_ms = max(node.clock(), batch.recorded_at_ms)
-        captured, fresh, conflicts = _sort_out(batch, allowed)
-        if conflicts and error_behaviour == "rollback":
-            raise Conflict(str(conflicts[0]))
-        if captured and all_new:
-            raise Conflict(f"event {captured[0].identity.event_id} is already captured")
+        fresh = arrived.fresh
         findings = judge_events(node, batch, [(draft.pointer, draft.event) for draft in fresh], world)
         broken = [finding for finding in findings if finding.mode == "refuse"]
         if error_behaviour == "rollback":
@@ -112,15 +113,20 @@ def _capture(
         fresh = [draft for draft in fresh if draft.pointer not in not_allowed]
         batch.put_master_data(merge_entries(batch.master_data([e.uri for e in own]), own))
         capture_id = node.random_bytes(16).hex()
-        rows = [
-            _place(node, submitter, draft, batch.size + offset, created_ms, capture_id)
+        events = [
+            _place(submitter, draft, batch.size + offset, created_ms, capture_id)
             for offset, draft in enumerate(fresh)
         ]
-        batch.add(rows)
-        batch.index([(event.log_index, draft.facts) for draft, (event, _) in zip(fresh, rows, strict=True)])
+        batch.add([(event, draft.links) for draft, event in zip(fresh, events, strict=True)])
+        batch.index([(event.log_index, draft.facts) for draft, event in zip(fresh, events, strict=True)])
         _keep_company_prefixes(node, batch, fresh)
-        captured += [event for event, _ in rows]
-        problems = [*document.problems, *foreign, *conflicts, *(finding.problem for finding in broken)]
+        captured = arrived.captured + events
+        problems = [
+            *document.problems,
+            *foreign,
+            *arrived.conflicts,
+            *(finding.problem for finding in broken),
+        ]
         warnings = [(finding.rule, finding.problem) for finding in findings if finding.mode == "warn"]
         job = CaptureJob(
             capture_id=capture_id,
@@ -133,7 +139,21 @@ def _capture(
             receipt=sign_receipt(node, capture_id, created_ms, captured) if captured else "",
         )
         batch.add_job(job)
-    return job, captured
+        return job, captured
+
+    turns_left = _TRIES
+    while True:
+        arrived = _sort_out(node.store.captured_events([draft.identity for draft in allowed]), allowed)
+        if arrived.conflicts and error_behaviour == "rollback":
+            raise Conflict(str(arrived.conflicts[0]))
+        if arrived.captured and all_new:
+            raise Conflict(f"event {arrived.captured[0].identity.event_id} is already captured")
+        try:
+            return node.store.append_together(partial(append, arrived))
+        except Conflict:  # one of the events was captured since we looked: the document was sent twice
+            turns_left -= 1
+            if not turns_left:
+                raise
 
 
 def read_document(raw: bytes) -> Document:
@@ -186,7 +206,7 @@ def _errors_json(problems: Iterable[Problem], warnings: Iterable[tuple[str, Prob
     return json.dumps(errors)
 
 
-def _draft(document: Document) -> list[Draft]:
+def _draft(node: Node, document: Document) -> list[Draft]:
     """The events of the document.
 
     Each step is taken for all of them before the next one: a processor that does the same thing a hundred
@@ -199,6 +219,9 @@ def _draft(document: Document) -> list[Draft]:
     roots = [ids_root(of_event) for of_event in keys]
     stored = [event_to_json(event) for event in events]
     bodies = [fast_json.encode(value) for value in stored]
+    random = node.random_bytes(SALT_BYTES * len(events))
+    salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
+    commitments = [commit(salt, body) for salt, body in zip(salts, bodies, strict=True)]
     hashes = [event_hashes(event) for event in events]
     facts = [event_facts(event) for event in events]
     spelled = document.company_prefixes
@@ -208,6 +231,8 @@ def _draft(document: Document) -> list[Draft]:
             event=events[number],
             identity=identities[number],
             body=bodies[number],
+            salt=salts[number],
+            commitment=commitments[number],
             links=links[number],
             ids_count=len(keys[number]),
             ids_root=roots[number],
@@ -258,9 +283,16 @@ def _find_foreign(
     return problems
 
 
-def _sort_out(batch: Append, drafts: Sequence[Draft]) -> tuple[list[StoredEvent], list[Draft], list[Problem]]:
-    """Which drafts are captured already, which are new, and which contradict what is captured."""
-    known = batch.find([draft.identity for draft in drafts])
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """The events of a document beside what is captured already."""
+
+    captured: list[StoredEvent]
+    fresh: list[Draft]
+    conflicts: list[Problem]  # with what is captured, or with each other
+
+
+def _sort_out(known: Mapping[EventIdentity, StoredEvent], drafts: Sequence[Draft]) -> _Arrived:
     captured: list[StoredEvent] = []
     fresh: dict[EventIdentity, Draft] = {}
     conflicts = []
@@ -270,7 +302,7 @@ def _sort_out(batch: Append, drafts: Sequence[Draft]) -> tuple[list[StoredEvent]
             captured.append(stored)
         elif stored is not None or fresh.setdefault(draft.identity, draft).body != draft.body:
             conflicts.append(Problem(draft.pointer, _contradiction(draft.identity.event_id, stored)))
-    return captured, list(fresh.values()), conflicts
+    return _Arrived(captured, list(fresh.values()), conflicts)
 
 
 def _contradiction(event_id: str, stored: StoredEvent | None) -> str:
@@ -291,18 +323,18 @@ def _same(stored: StoredEvent, draft: Draft) -> bool:
 
 
 def _place(
-    node: Node, submitter: ApiKey, draft: Draft, log_index: int, recorded_at_ms: int, capture_id: str
-) -> tuple[StoredEvent, Sequence[ItemLink]]:
-    event, salt = draft.event, node.random_bytes(SALT_BYTES)
+    submitter: ApiKey, draft: Draft, log_index: int, recorded_at_ms: int, capture_id: str
+) -> StoredEvent:
+    event = draft.event
     entry = LeafEntry(
-        commitment=commit(salt, draft.body),
+        commitment=draft.commitment,
         recorded_at_ms=recorded_at_ms,
         submitter_key_id=submitter.key_id,
         ids_count=draft.ids_count,
         ids_root=draft.ids_root,
     )
     hash_20, hash_21 = draft.event_hashes
-    stored = StoredEvent(
+    return StoredEvent(
         log_index=log_index,
         identity=draft.identity,
         event_type=event.type,
@@ -315,18 +347,17 @@ def _place(
         biz_location=event.biz_location.uri if event.biz_location else None,
         party_id=submitter.party_id,
         submitter_key_id=submitter.key_id,
-        ids_count=entry.ids_count,
-        ids_root=entry.ids_root,
-        commitment=entry.commitment,
+        ids_count=draft.ids_count,
+        ids_root=draft.ids_root,
+        commitment=draft.commitment,
         leaf_hash=entry.hash,
         event_hash=hash_20,
         event_hash_21=hash_21,
         body=draft.body,
-        salt=salt,
+        salt=draft.salt,
         capture_id=capture_id,
         arrived_as_urn=bool(draft.company_prefixes),
     )
-    return stored, draft.links
 
 
 def _keep_company_prefixes(node: Node, batch: Append, drafts: Iterable[Draft]) -> None:

@@ -4,11 +4,11 @@
 `ledger.domain`. Bytes are raw, times are aware UTC datetimes or milliseconds since 1970.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from ledger.domain.access import PrefixEntry
 from ledger.domain.alarm_policy import Policy
@@ -32,6 +32,8 @@ from ledger.domain.registry import Change, ChangeKind
 from ledger.domain.resolution_counts import Counted, Tally
 from ledger.domain.rules import Part
 from ledger.domain.telemetry import Message, Outcome
+
+T = TypeVar("T")
 
 QUERY_SECONDS: Final = 10.0
 """How long a query may look for events, when nothing else is said."""
@@ -162,12 +164,9 @@ class Append(Protocol):
     def recorded_at_ms(self) -> int:
         """When the newest leaf was recorded; 0 for an empty log. Later leaves are not earlier."""
 
-    def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
-        """Those of `identities` that are already captured."""
-
     def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
-        """Add events with consecutive indices from `size`, and their links: all of them, or none and
-        Conflict when an identity is already captured. Each link (key, role) stands once in its event."""
+        """Add events with consecutive indices from `size`, and their links. Each link (key, role) stands once
+        in its event. When an identity is already captured, the transaction ends with Conflict."""
 
     def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
         """Let queries find events that were added, each given by its log index, by these facts."""
@@ -487,7 +486,16 @@ class Store(Protocol):
 
     def append(self) -> AbstractContextManager[Append]:
         """A write transaction on the log: durable when the block ends, undone when it raises.
-        Call no other writing method inside the block."""
+        Call no other writing method inside the block. Raises Conflict when an event's identity is already
+        captured."""
+
+    def append_together(self, do: Callable[[Append], T]) -> T:
+        """What `do` returns, once what it appended is durable; when it raises, nothing of it stays.
+
+        What several threads want at once is done in one transaction, one after another, so `do` may run in
+        another thread, and once more when what went before it was refused: all it changes is the batch.
+        Raises as `append` does.
+        """
 
     # events
     def log_size(self) -> int: ...
@@ -499,6 +507,9 @@ class Store(Protocol):
 
     def events_at(self, indices: Sequence[int]) -> list[StoredEvent]:
         """The events at these log indices, in log order; a missing one is just not there."""
+
+    def captured_events(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
+        """Those of `identities` that are already captured."""
 
     def events_by_id(self, event_id: str) -> list[StoredEvent]:
         """The event and its error declarations, in log order; empty when unknown."""

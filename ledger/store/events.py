@@ -1,28 +1,21 @@
 """Events, their links to items, and capture jobs."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Engine, FromClause, Select, bindparam, select, tuple_, update
 
 from ledger.domain.errors import NotFound
-from ledger.domain.event_facts import Facts
-from ledger.domain.master_data import MasterData
-from ledger.domain.month import Month
-from ledger.domain.records import RECORD_ROLE
-from ledger.domain.rules import Part
-from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredBatch, StoredEvent, StoredRecord
+from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.store import tables
-from ledger.store.bulk import insert_rows, rows_where_in
-from ledger.store.database import Database, ledger_errors
-from ledger.store.index import index_classes, index_facts
-from ledger.store.months import add_month
-from ledger.store.parties import read_master_data, write_master_data
-from ledger.store.parts import read_parts
-from ledger.store.records import read_batch, read_records, write_batch, write_records
+from ledger.store.append import SqlAppend
+from ledger.store.bulk import rows_where_in
+from ledger.store.database import Database
+from ledger.store.together import Together
 
+T = TypeVar("T")
 _EVENT, _LINK, _JOB = tables.event.c, tables.event_item.c, tables.capture_job.c
 # Statements of every capture: what is put together once costs little to run.
 _LOCK_HEAD = select(tables.log_head.c.size, tables.log_head.c.recorded_at_ms).with_for_update()
@@ -32,114 +25,24 @@ _MOVE_HEAD = update(tables.log_head).values(
 _LINKS_WINDOW = 2_048  # events whose links are in memory at once
 
 
-class _Append:
-    """What `Store.append` hands out. It lives as long as its transaction."""
-
-    def __init__(self, connection: Connection, size: int, recorded_at_ms: int) -> None:
-        self._connection = connection
-        self.size = size
-        self.recorded_at_ms = recorded_at_ms
-
-    @ledger_errors()
-    def find(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
-        wanted = set(identities)
-        event_ids = sorted({identity.event_id for identity in wanted})
-        rows = rows_where_in(self._connection, _whole_events(), _EVENT.event_id, event_ids)
-        found = {event.identity: event for event in map(to_event, rows)}
-        return {identity: event for identity, event in found.items() if identity in wanted}
-
-    @ledger_errors()
-    def add(self, events: Sequence[tuple[StoredEvent, Sequence[ItemLink]]]) -> None:
-        size, recorded_at_ms = self.size, self.recorded_at_ms
-        for event, _ in events:
-            assert event.log_index == size, f"event {event.log_index} cannot be leaf {size}"
-            assert event.recorded_at_ms >= recorded_at_ms, f"event {size} is older than the one before"
-            size, recorded_at_ms = size + 1, event.recorded_at_ms
-        links = [(link, event.log_index) for event, event_links in events for link in event_links]
-        items = {link.key: link.uri for link, _ in links}
-        event_items = [(link.key, log_index, link.role) for link, log_index in links]
-        # Should a row be refused, the savepoint takes back those before it.
-        with self._connection.begin_nested():
-            self._add_months([event.recorded_at_ms for event, _ in events])
-            insert_rows(self._connection, tables.event, [_from_event(event) for event, _ in events])
-            bodies = [(e.log_index, e.recorded_at_ms, e.body) for e, _ in events if e.body is not None]
-            insert_rows(self._connection, tables.event_body, bodies)
-            insert_rows(self._connection, tables.item, sorted(items.items()), "keep")
-            insert_rows(self._connection, tables.event_item, sorted(event_items))
-            of_events = [
-                (log_index, link.uri, link.role) for link, log_index in links if link.role != RECORD_ROLE
-            ]
-            index_classes(self._connection, of_events)
-        self.size, self.recorded_at_ms = size, recorded_at_ms
-
-    def _add_months(self, recorded_ms: Sequence[int]) -> None:
-        """Time in the log does not go back, so a month that the log has not reached has no partition yet."""
-        here = Month.of(self.recorded_at_ms) if self.size else None
-        for month in sorted({Month.of(ms) for ms in recorded_ms} - {here}):
-            add_month(self._connection, month)
-
-    @ledger_errors()
-    def index(self, facts: Sequence[tuple[int, Facts]]) -> None:
-        index_facts(self._connection, facts)
-
-    @ledger_errors()
-    def parts(self, uris: Sequence[str]) -> list[Part]:
-        return read_parts(self._connection, uris)
-
-    @ledger_errors()
-    def master_data(self, uris: Sequence[str]) -> Mapping[str, MasterData]:
-        return read_master_data(self._connection, uris)
-
-    @ledger_errors()
-    def put_master_data(self, entries: Sequence[MasterData]) -> None:
-        write_master_data(self._connection, entries)
-
-    @ledger_errors()
-    def add_company_prefixes(self, prefixes: Collection[str]) -> None:
-        rows = [(prefix,) for prefix in sorted(prefixes)]
-        insert_rows(self._connection, tables.company_prefix, rows, "keep")
-
-    @ledger_errors()
-    def records(self, uris: Sequence[str]) -> Mapping[str, StoredRecord]:
-        return read_records(self._connection, uris)
-
-    @ledger_errors()
-    def put_records(self, records: Sequence[StoredRecord]) -> None:
-        write_records(self._connection, records)
-
-    @ledger_errors()
-    def record_batch(self, party_id: str, name: str) -> StoredBatch | None:
-        return read_batch(self._connection, party_id, name)
-
-    @ledger_errors()
-    def add_record_batch(self, batch: StoredBatch, *, kept_from_ms: int) -> None:
-        write_batch(self._connection, batch, kept_from_ms)
-
-    @ledger_errors()
-    def add_job(self, job: CaptureJob) -> None:
-        row = (
-            job.capture_id,
-            job.party_id,
-            job.created_ms,
-            job.finished_ms,
-            job.success,
-            job.error_behaviour,
-            job.errors,
-            job.receipt,
-        )
-        insert_rows(self._connection, tables.capture_job, [row])
-
-
 class Events(Database):
     """The part of `Store` about events."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._together = Together(self.append)
+
+    def append_together(self, do: Callable[[Append], T]) -> T:
+        return self._together.do(do)
+
     @contextmanager
-    def append(self) -> Iterator[Append]:
+    def append(self) -> Iterator[SqlAppend]:
         with self.writing() as connection:
             # On PostgreSQL this lock makes leaf order and commit order the same, so that no
             # reader ever sees leaf n + 1 without leaf n. SQLite has one writer anyway.
-            append = _Append(connection, *connection.execute(_LOCK_HEAD).one())
+            append = SqlAppend(connection, *connection.execute(_LOCK_HEAD).one())
             yield append
+            append.write()
             connection.execute(
                 _MOVE_HEAD, {"new_size": append.size, "new_recorded_at_ms": append.recorded_at_ms}
             )
@@ -162,6 +65,14 @@ class Events(Database):
         query = select(*event_columns()).where(_EVENT.event_id == event_id).order_by(_EVENT.log_index)
         with self.reading() as connection:
             return [to_event(row) for row in connection.execute(query)]
+
+    def captured_events(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
+        wanted = set(identities)
+        event_ids = sorted({identity.event_id for identity in wanted})
+        with self.reading() as connection:
+            rows = rows_where_in(connection, _whole_events(), _EVENT.event_id, event_ids)
+            found = {event.identity: event for event in map(to_event, rows)}
+        return {identity: event for identity, event in found.items() if identity in wanted}
 
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         within = (_EVENT.log_index >= start, _EVENT.log_index < stop)
@@ -266,34 +177,6 @@ class Events(Database):
             query = query.where(_JOB.party_id == party_id)
         with self.reading() as connection:
             return [CaptureJob(*row) for row in connection.execute(query.limit(limit))]
-
-
-def _from_event(event: StoredEvent) -> tuple[Any, ...]:
-    declared_ms = event.identity.declared_ms
-    return (
-        event.log_index,
-        event.identity.event_id,
-        tables.NOT_DECLARED if declared_ms is None else declared_ms,
-        event.event_type,
-        event.event_time_ms,
-        event.recorded_at_ms,
-        event.action,
-        event.biz_step,
-        event.disposition,
-        event.read_point,
-        event.biz_location,
-        event.party_id,
-        event.submitter_key_id,
-        event.ids_count,
-        event.ids_root,
-        event.commitment,
-        event.leaf_hash,
-        event.event_hash,
-        event.event_hash_21,
-        event.salt,
-        event.capture_id,
-        event.arrived_as_urn,
-    )
 
 
 def event_columns(event: FromClause = tables.event) -> list[ColumnElement[Any]]:

@@ -5,6 +5,7 @@ They follow from what else is stored, and are written in the same transaction.
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, LargeBinary, column, delete, select, table
 
@@ -23,24 +24,22 @@ _FILL_WINDOW = 1_000  # events in memory at once
 _DELETE_MAX = 500
 
 
-def index_classes(connection: Connection, items: Iterable[tuple[int, str, str]]) -> None:
-    """Index events by the classes of their items, given as (log index, identifier, role)."""
+def class_rows(items: Iterable[tuple[int, str, str]]) -> list[tuple[Any, ...]]:
+    """Rows of `event_class`: the classes of the items of events, given as (log index, identifier, role)."""
     rows = set()
     for log_index, uri, role in items:
         item = class_of(uri)
         if item is not None:
             rows.add((item.uri, item.level, log_index, role))
-    insert_rows(connection, tables.event_class, sorted(rows))
+    return sorted(rows)
 
 
-def index_facts(connection: Connection, facts: Iterable[tuple[int, Facts]]) -> None:
-    """Index events, given by their log index, by what they say."""
-    texts, numbers = [], []
-    for log_index, said in facts:
-        texts += [(name, text, log_index) for name, text in said.texts]
-        numbers += [(name, number, log_index) for name, number in said.numbers]
-    insert_rows(connection, tables.event_text, sorted(texts))
-    insert_rows(connection, tables.event_number, sorted(numbers))
+def fact_rows(facts: Sequence[tuple[int, Facts]]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Rows of `event_text` and `event_number`: what events say, each given by its log index."""
+    return (
+        [(name, text, log_index) for log_index, said in facts for name, text in said.texts],
+        [(name, number, log_index) for log_index, said in facts for name, number in said.numbers],
+    )
 
 
 def index_master_data(connection: Connection, entries: Sequence[MasterData]) -> None:
@@ -61,8 +60,11 @@ def fill_index(connection: Connection) -> None:
     bodies = select(_OLD_EVENT.log_index, _OLD_EVENT.body).order_by(_OLD_EVENT.log_index).limit(_FILL_WINDOW)
     while rows := connection.execute(bodies.where(_OLD_EVENT.log_index >= start)).all():
         events = [(i, parse_event(canonical_json.parse(body))) for i, body in rows if body is not None]
-        index_classes(connection, [(i, *item) for i, event in events for item in event.items()])
-        index_facts(connection, [(i, event_facts(event)) for i, event in events])
+        items = [(i, *item) for i, event in events for item in event.items()]
+        insert_rows(connection, tables.event_class, class_rows(items))
+        texts, numbers = fact_rows([(i, event_facts(event)) for i, event in events])
+        insert_rows(connection, tables.event_text, texts)
+        insert_rows(connection, tables.event_number, numbers)
         start = rows[-1].log_index + 1
     master = select(tables.master_data).order_by(tables.master_data.c.uri)
     entries = [

@@ -134,6 +134,17 @@ def test_captures_at_the_same_time_give_one_log_without_gaps(world: World) -> No
     assert newest.anchor.log_root == merkle.tree_root(event.leaf_hash for event in events)
 
 
+def test_a_document_that_is_sent_many_times_at_once_is_captured_once(world: World) -> None:
+    events = [made(f"S{n}") for n in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        jobs = list(threads.map(lambda _: world.capture(*events), range(16)))
+    assert world.node.store.log_size() == 20
+    assert {job.success for job in jobs} == {True}
+    receipts = [world.node.signer.key.opens(job.receipt).split("\n")[1] for job in jobs]
+    promised = [json.loads(receipt)["events"] for receipt in receipts]
+    assert all(found == promised[0] for found in promised)
+
+
 def test_a_halted_node_captures_nothing(world: World) -> None:
     world.node.settings.halt_path.write_text("chain is ahead")
     with pytest.raises(ForkDetected, match="chain is ahead"):

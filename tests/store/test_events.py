@@ -110,9 +110,9 @@ def test_an_error_declaration_is_another_event_under_the_same_id(store: SqlStore
     original, first, second = event(0, "urn:x"), event(1, "urn:x", 5), event(2, "urn:x", 6)
     with store.append() as append:
         append.add([(original, []), (first, []), (second, []), (event(3), [])])
-        wanted = [original.identity, second.identity, EventIdentity("urn:x", 7), EventIdentity("urn:y", None)]
-        assert append.find(wanted) == {original.identity: original, second.identity: second}
 
+    wanted = [original.identity, second.identity, EventIdentity("urn:x", 7), EventIdentity("urn:y", None)]
+    assert store.captured_events(wanted) == {original.identity: original, second.identity: second}
     assert store.events_by_id("urn:x") == [original, first, second]
     assert store.events_by_id("urn:y") == []
 
@@ -127,23 +127,26 @@ def test_an_identity_is_captured_once(store: SqlStore, declared_ms: int | None) 
     assert store.log_size() == 1
 
 
-def test_a_refused_add_leaves_the_append_as_it_was(store: SqlStore) -> None:
-    capture(store, "a")
-    with store.append() as append:
-        with pytest.raises(Conflict):
+def test_of_an_append_that_is_refused_nothing_stays(store: SqlStore) -> None:
+    def append_twice() -> None:
+        with store.append() as append:
             append.add([(event(1), [link("a")]), (event(2, "urn:uuid:0"), [])])
-        assert append.size == 1
-        append.add([(event(1), [link("b")])])
+            append.add_job(job("capture-2"))
 
-    assert store.log_size() == 2
+    capture(store, "a")
+    with pytest.raises(Conflict):
+        append_twice()
+
+    assert store.log_size() == 1
     assert store.item_links(link("a").key, 2) == [(0, event(0).leaf_hash)]
+    assert store.job("capture-2") is None
 
 
 def test_thousands_of_identities_are_found_at_once(store: SqlStore) -> None:
     with store.append() as append:
         append.add([(event(i), []) for i in range(1_200)])
-        found = append.find([event(i).identity for i in range(600, 2_000)])
 
+    found = store.captured_events([event(i).identity for i in range(600, 2_000)])
     assert set(found) == {event(i).identity for i in range(600, 1_200)}
 
 
