@@ -87,7 +87,7 @@ def run(folder: Path, labels: int, kills: int) -> Run:
                 child.process.kill()
                 child.process.wait()
         return Run(
-            Counter(_printed_serials(spool)),
+            Counter(printed_serials(spool)),
             Counter(_commissioned_serials(node.store)),
             doubts,
             kills,
@@ -123,8 +123,9 @@ def _settle(node: Node, key: ApiKey, job: PrintJob, spool: Path) -> None:
         reprint_job(node, key, job.job_id, "killed before the file was there")
 
 
-def _printed_serials(spool: Path) -> Iterator[str]:
-    for file in sorted(spool.iterdir()):
+def printed_serials(spool: Path) -> Iterator[str]:
+    """What is on paper; a file whose writer was killed is not, and has another name."""
+    for file in sorted(spool.glob("*.zpl")):
         for label in _label.findall(file.read_bytes()):
             yield _read_symbol(label).rpartition("/21/")[2]
 

@@ -101,6 +101,12 @@ def test_a_print_job_whose_process_is_killed_on_the_way_prints_each_serial_once(
     assert done.is_whole(420)
 
 
+def test_a_file_whose_writer_was_killed_is_not_on_paper(tmp_path: Path) -> None:
+    (tmp_path / ".3f-000000-0.zpl.part").write_bytes(b"^XA^FDno label that anybody took^XZ")
+
+    assert list(print_run.printed_serials(tmp_path)) == []
+
+
 @pytest.mark.parametrize(
     ("step", "whole"),
     [

@@ -23,6 +23,7 @@ from ledger.domain.printer_address import IppAddress
 from tests.stories.node_process import free_port
 
 _START_SECONDS = 20
+_PORTS_TRIED = 3  # another program may take a port that was free a moment ago
 _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>custom</type><listen>unix:path={socket}</listen>
@@ -74,27 +75,26 @@ def run_ipp_printer(folder: Path, media_type: str = "application/pdf") -> Iterat
         (folder / "spool").mkdir()
         _start(stack, [bus_program, f"--config-file={folder / 'bus.conf'}", "--nofork"], {})
         _wait(socket.exists)
-        port = free_port()
-        more = ["-p", str(port), "-n", "localhost", "-r", "off", "-f", media_type]
-        command = [
-            printer_program,
-            *more,
-            "-c",
-            str(folder / "print.sh"),
-            "-d",
-            str(folder / "spool"),
-            "Test",
-        ]
-        process = _start(stack, command, {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={socket}"})
-        printer = IppPrinter(port, folder, process)
-        printer.behave()
-        (folder / "print.sh").chmod(0o755)
-        _wait(lambda: process.poll() is not None or _answers(port))
-        assert process.poll() is None, "the IPP printer ended at once"
+        printer = _start_printer(stack, printer_program, folder, media_type, socket)
         yield printer
 
 
 _PROGRAMS = ("dbus-daemon", "ippeveprinter")
+
+
+def _start_printer(stack: ExitStack, program: str, folder: Path, media_type: str, bus: Path) -> IppPrinter:
+    for _ in range(_PORTS_TRIED):
+        port = free_port()
+        command = [program, "-p", str(port), "-n", "localhost", "-r", "off", "-f", media_type]
+        command += ["-c", str(folder / "print.sh"), "-d", str(folder / "spool"), "Test"]
+        process = _start(stack, command, {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus}"})
+        printer = IppPrinter(port, folder, process)
+        printer.behave()
+        (folder / "print.sh").chmod(0o755)
+        _wait(lambda: process.poll() is not None or _answers(port))  # noqa: B023  # called in this turn
+        if process.poll() is None:
+            return printer
+    pytest.fail(f"the IPP printer ended at once, on {_PORTS_TRIED} ports")
 
 
 def _start(stack: ExitStack, command: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
