@@ -159,7 +159,7 @@ def _capture(
 def read_document(raw: bytes) -> Document:
     """The document, in the JSON or the XML binding: no JSON begins with "<" or is UTF-16."""
     is_xml = raw.startswith(_UTF_16) or raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-    return parse_xml(raw) if is_xml else parse_document(raw)
+    return parse_xml(raw) if is_xml else parse_document(raw, fast_json.parse)
 
 
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -81,7 +81,7 @@ def parse(raw: bytes) -> JsonValue:
     except UnicodeDecodeError as error:
         raise _invalid(f"not UTF-8 at byte {error.start}") from error
     # The parser recurses in C, so depth is known before it runs: it would rather crash than refuse.
-    if _depth(raw) > DEPTH_MAX:
+    if depth(raw) > DEPTH_MAX:
         raise _invalid(f"nested deeper than {DEPTH_MAX}")
     try:
         value: JsonValue = json.loads(
@@ -206,16 +206,16 @@ def _invalid(message: str) -> Invalid:
     return Invalid(message, [Problem("", message)])
 
 
-def _depth(raw: bytes) -> int:
-    """How many brackets are open at once; text in quotes does not count."""
+def depth(raw: bytes) -> int:
+    """How many objects and arrays are open at once in `raw`, which need not be JSON."""
     without_escapes = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Most texts hold no bracket: what is left of them is two quotes.
     marks = without_escapes.translate(None, _NEITHER_BRACKET_NOR_QUOTE).replace(b'""', b"")
-    depth = deepest = 0
+    open_now = deepest = 0
     for bracket in b"".join(marks.split(b'"')[::2]):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > deepest:
-            deepest = depth
+        open_now += 1 if bracket in b"[{" else -1
+        if open_now > deepest:
+            deepest = open_now
     return deepest
 
 

@@ -9,7 +9,7 @@ that are only named by URL add nothing, so a field that needs one is reported as
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,14 +43,16 @@ class Document:
     """What the header tells of products, places and parties, each identifier once."""
 
 
-def parse_document(raw: bytes) -> Document:
+def parse_document(raw: bytes, parse: Callable[[bytes], JsonValue] = canonical_json.parse) -> Document:
     """The events in `raw`: an EPCISDocument, an EPCISQueryDocument, one event, or a list of events.
+
+    `parse` reads JSON as `canonical_json.parse` does.
 
     Does not raise: what is wrong is in `problems`, and an event with a problem is not in `events`. A
     problem of the document around the events leaves the events as they are.
     """
     try:
-        value = canonical_json.parse(raw)
+        value = parse(raw)
     except Invalid as error:
         return Document((), error.problems)
     problems: list[Problem] = []
