@@ -14,7 +14,7 @@ from ledger.ports import ApiKey
 from ledger.verify import JsonRpcChain
 
 
-def _node(request: HTTPConnection) -> Node:
+async def _node(request: HTTPConnection) -> Node:  # async only so that it takes no thread
     node: Node = request.app.state.node
     return node
 

@@ -52,8 +52,11 @@ PAGING: Final = ("perPage", "nextPageToken")
 # ------------------------------------------------------------------------------ requests
 
 
-def _check_request(request: HTTPConnection) -> None:
-    """Whether this can be answered at all: the length of the URI, and the versions the client knows."""
+async def _check_request(request: HTTPConnection) -> None:
+    """Whether this can be answered at all: the length of the URI, and the versions the client knows.
+
+    Async only so that it takes no thread.
+    """
     uri = request.scope["raw_path"] + b"?" + request.scope["query_string"]
     if len(uri) > _URI_BYTES_MAX:
         raise UriTooLong(f"the URI has {len(uri)} bytes, at most {_URI_BYTES_MAX} fit: make it a named query")
