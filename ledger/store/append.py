@@ -10,7 +10,7 @@ from ledger.domain.master_data import MasterData
 from ledger.domain.month import Month
 from ledger.domain.records import RECORD_ROLE
 from ledger.domain.rules import Part
-from ledger.ports import CaptureJob, ItemLink, StoredBatch, StoredEvent, StoredRecord
+from ledger.ports import CaptureJob, EventIdentity, ItemLink, StoredBatch, StoredEvent, StoredRecord
 from ledger.store import tables
 from ledger.store.bulk import insert_rows
 from ledger.store.database import ledger_errors
@@ -143,12 +143,16 @@ _BY_KEY: Final = (tables.event_item, tables.event_class, tables.event_text, tabl
 _IN_ORDER: Final = (tables.event, tables.event_body, *_BY_KEY, tables.capture_job)
 
 
+def key_of(identity: EventIdentity) -> tuple[str, int]:
+    """Its columns: eventID and declared_ms."""
+    declared_ms = identity.declared_ms
+    return identity.event_id, tables.NOT_DECLARED if declared_ms is None else declared_ms
+
+
 def _from_event(event: StoredEvent) -> tuple[Any, ...]:
-    declared_ms = event.identity.declared_ms
     return (
         event.log_index,
-        event.identity.event_id,
-        tables.NOT_DECLARED if declared_ms is None else declared_ms,
+        *key_of(event.identity),
         event.event_type,
         event.event_time_ms,
         event.recorded_at_ms,

@@ -5,13 +5,16 @@ where a row may be there already, which COPY cannot say, it is given one array f
 both: the driver's own way, value by value, took a fifth of the processor time of a capture.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import (
+    Cast,
     Column,
+    ColumnElement,
     Connection,
     Insert,
     LargeBinary,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
     bindparam,
     cast,
     func,
@@ -103,14 +107,17 @@ def _sqlite_insert(table: Table, on_conflict: OnConflict) -> str:
 
 @cache
 def _postgres_insert(table: Table, on_conflict: Literal["keep", "replace", "add"]) -> Insert:
-    columns = [
-        func.unnest(cast(bindparam(c.name, type_=Text), postgresql.ARRAY(_plain(c)))) for c in table.columns
-    ]
+    columns = [func.unnest(_array_of(column)) for column in table.columns]
     insert = postgresql.insert(table).from_select(table.columns.keys(), select(*columns))
     if on_conflict == "keep":
         return insert.on_conflict_do_nothing()
     others = _others(table, insert, on_conflict)
     return insert.on_conflict_do_update(index_elements=table.primary_key, set_=others)
+
+
+def _array_of(column: Column[Any]) -> Cast[Any]:
+    """A parameter with the name of the column, for what `_array` makes of its values."""
+    return cast(bindparam(column.name, type_=Text), postgresql.ARRAY(_plain(column)))
 
 
 def _plain(column: Column[Any]) -> TypeEngine[Any]:
@@ -153,6 +160,41 @@ def rows_where_in(
     whole = _where_in(statement, column)
     for chunk in chunks(values, _IN_LIST_MAX):
         yield from connection.execute(whole, {_WANTED: chunk})
+
+
+def rows_with_keys(
+    connection: Connection,
+    statement: Select[*tuple[Any, ...]],
+    columns: Sequence[Column[Any]],
+    keys: Sequence[tuple[Any, ...]],
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """Rows of `statement` whose `columns`, which have an index, are one of `keys`. Keep the statement."""
+    if not keys:
+        return
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        given = {_WANTED: json.dumps(keys)}
+    else:
+        given = {c.name: _array(part) for c, part in zip(columns, zip(*keys, strict=True), strict=True)}
+    yield from connection.execute(_with_keys(dialect, statement, tuple(columns)), given)
+
+
+@lru_cache(maxsize=64)
+def _with_keys(
+    dialect: str, statement: Select[*tuple[Any, ...]], columns: tuple[Column[Any], ...]
+) -> Select[*tuple[Any, ...]]:
+    """Joins on the whole key. Of a list of values PostgreSQL thinks, before the table was analyzed, that it
+    finds much, and reads all of the table; so does SQLite of a list of pairs."""
+    if dialect == "sqlite":
+        key = func.json_each(bindparam(_WANTED, type_=Text)).table_valued("value", name=_WANTED)
+        parts: list[ColumnElement[Any]] = [
+            func.json_extract(key.c.value, f"$[{number}]") for number in range(len(columns))
+        ]
+    else:
+        arrays = [_array_of(column) for column in columns]
+        key = func.unnest(*arrays).table_valued(*[c.name for c in columns]).render_derived(_WANTED)
+        parts = list(key.c)
+    return statement.join(key, and_(*[column == part for column, part in zip(columns, parts, strict=True)]))
 
 
 @lru_cache(maxsize=64)

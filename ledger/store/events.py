@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Engine, FromClause, Select, bindparam, sel
 from ledger.domain.errors import NotFound
 from ledger.ports import Append, CaptureJob, EventIdentity, ItemLink, StoredEvent
 from ledger.store import tables
-from ledger.store.append import SqlAppend
-from ledger.store.bulk import rows_where_in
+from ledger.store.append import SqlAppend, key_of
+from ledger.store.bulk import rows_where_in, rows_with_keys
 from ledger.store.database import Database
 from ledger.store.together import Together
 
@@ -67,12 +67,10 @@ class Events(Database):
             return [to_event(row) for row in connection.execute(query)]
 
     def captured_events(self, identities: Sequence[EventIdentity]) -> Mapping[EventIdentity, StoredEvent]:
-        wanted = set(identities)
-        event_ids = sorted({identity.event_id for identity in wanted})
+        keys = sorted(set(map(key_of, identities)))
         with self.reading() as connection:
-            rows = rows_where_in(connection, _whole_events(), _EVENT.event_id, event_ids)
-            found = {event.identity: event for event in map(to_event, rows)}
-        return {identity: event for identity, event in found.items() if identity in wanted}
+            rows = rows_with_keys(connection, _whole_events(), (_EVENT.event_id, _EVENT.declared_ms), keys)
+            return {event.identity: event for event in map(to_event, rows)}
 
     def events_between(self, start: int, stop: int) -> list[StoredEvent]:
         within = (_EVENT.log_index >= start, _EVENT.log_index < stop)

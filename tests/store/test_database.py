@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Pool, create_engine, event, select, t
 
 from ledger.domain.errors import Invalid, StoreUnavailable
 from ledger.domain.rules import Part
-from ledger.ports import AnchorState
+from ledger.ports import AnchorState, EventIdentity
 from ledger.store import SqlStore, database, open_store, tables
 from ledger.store.bulk import insert_rows
 from ledger.store.database import connect
@@ -260,6 +260,10 @@ READS: dict[str, tuple[Callable[[SqlStore], object], str]] = {
     "event_of_link": (
         lambda store: store.event_of_link(9, 0, 1),
         "event_item (log_index>? AND log_index<?)",
+    ),
+    "captured_events": (
+        lambda store: store.captured_events([EventIdentity("urn:a", None)]),
+        "event (event_id=? AND declared_ms=?)",
     ),
     "read_hashes": (
         lambda store: store.read_hashes(8, 0, 256),

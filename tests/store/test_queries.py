@@ -19,6 +19,7 @@ from ledger.domain.event_query import EventQuery, Position, sort_key
 from ledger.domain.events import Event, ObjectEvent
 from ledger.domain.item_pattern import class_of
 from ledger.domain.query import matches, parse_query
+from ledger.ports import EventIdentity
 from ledger.store import SqlStore, database, open_store, query_sql, tables
 from ledger.store.bulk import insert_rows
 from ledger.store.database import connect
@@ -411,6 +412,16 @@ def test_what_is_rare_is_found_without_a_look_at_what_is_common(
         with store.reading() as connection:
             looked.append(sum(rows_looked_at(connection, *statement) for statement in sent))
     assert looked[1] <= looked[0] + 50, looked
+
+
+def test_what_is_captured_already_is_found_without_a_look_at_the_whole_log(store: SqlStore) -> None:
+    """Even before the database has counted what is in its tables, as while a log is first filled."""
+    keep(store, [replace(EVENTS[0], event_id=f"urn:ex:{n}") for n in range(3_000)])
+    asked = [EventIdentity(f"urn:ex:{n}", None) for n in range(2_950, 3_050)]
+    with statements() as sent:
+        assert set(store.captured_events(asked)) == set(asked[:50])
+    with store.reading() as connection:
+        assert sum(rows_looked_at(connection, *statement) for statement in sent) <= 1_000
 
 
 def rows_looked_at(connection: Connection, statement: str, given: Any) -> int:
