@@ -13,6 +13,7 @@ from ledger.store.database import Database
 
 _EVENT, _NODE = tables.event.c, tables.log_node.c
 _TILE, _FRONTIER = tables.map_tile.c, tables.item_frontier.c
+_tiles, _frontiers = select(_TILE.prefix, _TILE.tile), select(_FRONTIER.item_key, _FRONTIER.frontier)
 
 
 def grow_caches(connection: Connection, growth: TreeGrowth) -> None:
@@ -40,13 +41,12 @@ class Caches(Database):
 
     def read_tiles(self, prefixes: Sequence[str]) -> Mapping[str, Tile]:
         with self.reading() as connection:
-            rows = rows_where_in(connection, select(_TILE.prefix, _TILE.tile), _TILE.prefix, prefixes)
+            rows = rows_where_in(connection, _tiles, _TILE.prefix, prefixes)
             return {prefix: Tile.from_bytes(tile) for prefix, tile in rows}
 
     def item_frontiers(self, keys: Sequence[bytes]) -> Mapping[bytes, Frontier]:
-        query = select(_FRONTIER.item_key, _FRONTIER.frontier)
         with self.reading() as connection:
-            rows = rows_where_in(connection, query, _FRONTIER.item_key, keys)
+            rows = rows_where_in(connection, _frontiers, _FRONTIER.item_key, keys)
             return {key: Frontier.from_bytes(frontier) for key, frontier in rows}
 
     def save_caches(self, growth: TreeGrowth) -> None:
