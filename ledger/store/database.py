@@ -34,6 +34,7 @@ _POLL_SECONDS = 0.02
 _SURELY_OPEN_SECONDS = 1.0
 _SQLITE_STEPS = 100_000  # of its machine, a few milliseconds, between two looks at the clock
 _SQLITE_CACHE_KIB = 32 * 1024
+_SQLITE_LOG_PAGES = 8_000  # of the write-ahead log, 32 MB, before they are moved into the database file
 _ADVISORY_LOCKS = {
     "open": 0x7375_7975_616E_01,
     "anchor": 0x7375_7975_616E_02,
@@ -96,6 +97,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_SQLITE_LOG_PAGES}")
     connection.execute("PRAGMA temp_store = MEMORY")  # else savepoints write a file
 
 
