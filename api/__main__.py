@@ -3,6 +3,7 @@
 Several such processes may serve one port (`SUYUAN_API_WORKERS`): the system parts the connections among them.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -22,11 +23,15 @@ from ledger.store import open_store
 _DRAIN_SECONDS = 5
 """How long requests under way may take when we are asked to stop."""
 
+_NEW_OBJECTS = 20_000
+"""Between two searches for objects that only refer to each other. Documents are many objects, and trees."""
+
 logger = logging.getLogger("suyuan.api")
 
 
 def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    gc.set_threshold(_NEW_OBJECTS)
     when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         settings = Settings.from_env()

@@ -55,8 +55,8 @@ class Sizes:
 
     documents: int = 90
     events_per_document: int = 100
-    connections: int = 4
-    api_workers: int = 2  # processes that answer on PostgreSQL; on SQLite more than one gain nothing
+    connections: int = 8
+    api_workers: int = 2
     naive_txs: int = 150
     repeats: int = 5
 
@@ -132,7 +132,7 @@ def _run_on(database: str, sizes: Sizes, say: Say) -> Results:
             database_url=url,
             port=port,
             chain_port=chain_port,
-            api_workers=sizes.api_workers if url else 1,
+            api_workers=sizes.api_workers,
         )
         running = start_node(settings, stack, say)
         start_helpers(settings, stack)
