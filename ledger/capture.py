@@ -256,8 +256,7 @@ def _identify(event: Event) -> EventIdentity:
 
 def speaker(node: Node, submitter: ApiKey) -> MaySpeak:
     """Whether the submitter may speak for an identifier; each is looked up once."""
-    party = node.store.party(submitter.party_id)
-    account = party.account if party else b""
+    account = node.prefixes.account_of(submitter.party_id)
     prefixes = node.prefixes.index()
     return cache(lambda uri: prefixes.may_speak(account, uri))
 

@@ -33,8 +33,8 @@ class LogIdentity:
 
 
 class Prefixes:
-    """The registered prefixes, and the company prefixes that events spelled; read again from the store when
-    they are older than two seconds."""
+    """The registered prefixes, the accounts of those who capture, and the company prefixes that events
+    spelled; read again from the store when they are older than two seconds."""
 
     def __init__(self, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
@@ -43,6 +43,7 @@ class Prefixes:
         self._index = PrefixIndex()
         self._registered: frozenset[str] = frozenset()
         self._spelled: frozenset[str] = frozenset()
+        self._accounts: dict[str, bytes] = {}
         self._copy = RegistryCopy(store)
 
     def registry(self) -> tuple[RegistryState, RegistryHead]:
@@ -52,6 +53,14 @@ class Prefixes:
     def index(self) -> PrefixIndex:
         self._refresh()
         return self._index
+
+    def account_of(self, party_id: str) -> bytes:
+        """The account that prefixes of the party are registered to; none for a party that is not known."""
+        self._refresh()
+        account = self._accounts.get(party_id, b"")
+        if not account and (party := self._store.party(party_id)) is not None:
+            account = self._accounts[party_id] = party.account
+        return account
 
     def spelled(self) -> frozenset[str]:
         """The GS1 company prefixes that captured EPC URNs part off."""
@@ -73,6 +82,7 @@ class Prefixes:
             self._index = PrefixIndex.of(entries)
             self._registered = frozenset(entry.text for entry in entries if entry.scheme == GS1)
             self._spelled = self._store.company_prefixes()
+            self._accounts = {}
             self._read_ms = now
 
     def forget(self) -> None:

@@ -9,7 +9,8 @@ from ledger.audit import audit
 from ledger.capture import RECEIPT_FORMAT
 from ledger.domain import merkle
 from ledger.domain.errors import Conflict, ForkDetected, Invalid, NotAllowed
-from ledger.ports import StoredEvent
+from ledger.node import PREFIXES_FRESH_MS
+from ledger.ports import Party, StoredEvent
 from ledger.verify import Verified
 from tests.services.world import SGTIN, SSCC, World, made, seen
 
@@ -86,6 +87,15 @@ def test_a_carrier_may_say_what_it_saw_but_not_make_the_factorys_goods(world: Wo
     assert f"may not speak for {SGTIN}S2: prefix 9506000" in refused.value.problems[0].message
     world.capture(made("S2"), party="node")
     assert world.node.store.log_size() == 2
+
+
+def test_a_party_speaks_by_the_account_that_it_has_now_or_had_two_seconds_ago(world: World) -> None:
+    world.capture(made("S1"))
+    world.node.store.put_party(Party("factory", "Factory", "", b"another account".ljust(20, b"\0")))
+    world.clock.now_ms += PREFIXES_FRESH_MS
+    with pytest.raises(NotAllowed):
+        world.capture(made("S2"))
+    assert world.node.store.log_size() == 1
 
 
 def test_proceeding_leaves_out_what_the_party_may_not_say(world: World) -> None:
