@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from http.client import HTTPConnection
 
@@ -16,19 +16,20 @@ def start_client() -> ProcessPoolExecutor:
 
 
 def send_documents(port: int, api_key: str, documents: Sequence[bytes], connections: int) -> float:
-    """Send all documents; the seconds until the last one was acknowledged.
+    """Send all documents, each over the connection that is free first; the seconds until the last one was
+    acknowledged.
 
     Raises RuntimeError with the node's words when one is not captured.
     """
-    shares = [documents[first::connections] for first in range(connections)]
+    waiting = iter(documents)
     begun = time.perf_counter()
     with ThreadPoolExecutor(connections) as threads:
-        for sending in [threads.submit(_send, port, api_key, share) for share in shares]:
+        for sending in [threads.submit(_send, port, api_key, waiting) for _ in range(connections)]:
             sending.result()
     return time.perf_counter() - begun
 
 
-def _send(port: int, api_key: str, documents: Sequence[bytes]) -> None:
+def _send(port: int, api_key: str, documents: Iterator[bytes]) -> None:
     connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     for document in documents:
         kind = "application/xml" if document.startswith(b"<") else "application/json"
