@@ -23,7 +23,13 @@ import ganache
 from bench.client import send_documents, start_client
 from bench.documents import count_serials, make_documents, to_xml
 from bench.filled import postgres_url
-from bench.machine import cpu_seconds, find_children, machine_cpu_seconds, peak_memory_mib
+from bench.machine import (
+    cpu_seconds,
+    family_cpu_seconds,
+    find_children,
+    machine_cpu_seconds,
+    peak_memory_mib,
+)
 from bench.naive import call_contract, send_hashes
 from contracts import CONTRACTS_DIR
 from ledger.chain import account_of, connect_signer, open_log
@@ -53,7 +59,7 @@ DATABASES = ("SQLite", "PostgreSQL")
 class Sizes:
     """How much is measured, on each database."""
 
-    documents: int = 90
+    documents: int = 300
     events_per_document: int = 100
     connections: int = 8
     api_workers: int = 2
@@ -234,9 +240,7 @@ def _find_postmaster(folder: Path) -> int | None:
 
 def _database_cpu_seconds(bench: _Bench) -> float:
     """Of a PostgreSQL that we started; 0 for SQLite, which has no process, and for another's server."""
-    if bench.postmaster is None:
-        return 0.0
-    return sum(map(cpu_seconds, (bench.postmaster, *find_children(bench.postmaster))))
+    return family_cpu_seconds(bench.postmaster) if bench.postmaster else 0.0
 
 
 def _read_cpu(bench: _Bench) -> dict[str, float]:

@@ -36,8 +36,19 @@ def memory_mib(pid: int) -> float:
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that a running process has used so far, in user and system mode."""
+    user, system, *_ = _ticks(pid)
+    return (user + system) / _TICKS_PER_SECOND
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """That of a running process, of its running children, and of the children that it had and that ended."""
+    return sum(_ticks(pid)) / _TICKS_PER_SECOND + sum(map(cpu_seconds, find_children(pid)))
+
+
+def _ticks(pid: int) -> list[int]:
+    """A process's own in user and system mode, then the same of its children that ended."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_SECOND
+    return list(map(int, after_name[11:15]))
 
 
 def machine_cpu_seconds() -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.filled import postgres_url
-from bench.machine import cpu_seconds, describe_machine, find_children
+from bench.machine import describe_machine, family_cpu_seconds
 from ledger.config import Settings
 from ledger.domain.access import PrefixEntry
 from ledger.domain.identifiers import find_identifier
@@ -107,7 +107,7 @@ def _timed(count: int, work: Callable[[], None], postmaster: int | None = None) 
 
 
 def _database_cpu_seconds(postmaster: int | None) -> float:
-    return sum(map(cpu_seconds, (postmaster, *find_children(postmaster)))) if postmaster else 0.0
+    return family_cpu_seconds(postmaster) if postmaster else 0.0
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from bench import print_run, queries, records, resolution
 from bench.__main__ import main
 from bench.documents import count_serials, make_documents, to_xml
+from bench.machine import cpu_seconds, family_cpu_seconds
 from bench.trade import trade_documents
 from ledger.domain.event_hash import event_hashes
 from ledger.domain.event_parser import parse_document
@@ -61,6 +64,16 @@ def test_the_documents_in_xml_are_the_same_events_as_those_in_json() -> None:
     assert [event_hashes(event) for _, event in in_xml.events] == [
         event_hashes(event) for _, event in in_json.events
     ]
+
+
+def test_the_processor_time_of_a_child_still_counts_when_it_has_ended() -> None:
+    busy = "import subprocess, sys, time; subprocess.run([sys.executable, '-c', "
+    busy += "'for _ in range(10_000_000): pass']); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        assert family_cpu_seconds(parent.pid) > 2 * cpu_seconds(parent.pid) > 0
+        parent.kill()
 
 
 def test_the_filled_trade_is_always_the_same_and_has_no_faults() -> None:
